@@ -1,0 +1,12 @@
+//! Decisions: what a function's grants let it reach. Plain functions over values, no I/O.
+
+pub mod http;
+
+pub use http::{Address, Denied, HttpGrants};
+
+/// The compiled grants of one function.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Grants {
+    /// Outbound HTTP.
+    pub http: HttpGrants,
+}
