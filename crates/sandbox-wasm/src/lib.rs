@@ -1,3 +1,276 @@
 //! The WebAssembly sandbox: the engine, and the WASI dialects over the capability port.
+//!
+//! The path of an artifact: [`inspect`] finds out what it is, [`compile`] makes machine code of it in
+//! another process, [`cache`] keeps and authenticates that, [`loaded`] maps it. The path of an
+//! invocation: [`function`] finds room and code, [`run`] makes an instance and calls it, [`respond`]
+//! polls that and turns the answer into an outcome. [`stop`] is the one table of how runs end.
 
+mod cache;
+mod cgi;
+pub mod command;
+pub mod compile;
 mod egress;
+mod engine;
+mod function;
+mod guest;
+mod inspect;
+mod js;
+mod loaded;
+mod logs;
+mod pulse;
+mod respond;
+mod run;
+mod stop;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use alula_capability::Host;
+use alula_policy::{Grants, HttpGrants};
+use alula_rt::TaskKind;
+use alula_sandbox::{BoxFuture, Installed, Report, Sandbox};
+use alula_telemetry::GuestLog;
+use alula_types::limits::node;
+use alula_types::{Code, Contract, Digest, Fault, Revision};
+use parking_lot::Mutex;
+use wasmtime::Engine;
+
+pub use compile::Compiler;
+pub use engine::{Profile, Reset};
+
+use cache::Cache;
+use engine::Ticker;
+use function::{Function, Handle};
+use guest::Shared;
+use inspect::Form;
+use loaded::Shelf;
+use logs::FunctionLog;
+use respond::Background;
+
+/// What a sandbox is opened with.
+pub struct Options {
+    /// The folder of compiled artifacts; only this program may write to it. Made when missing.
+    pub cache: PathBuf,
+    /// The file of the key that authenticates them; outside of `cache`. Made when missing, mode 0600.
+    pub key: PathBuf,
+    /// How guests are compiled.
+    pub profile: Profile,
+    /// How many guests run at once; see [`node::PLACES`].
+    pub places: u32,
+    /// How a place is made clean after a guest.
+    pub reset: Reset,
+    /// How to start the compile process.
+    pub compiler: Compiler,
+    /// Answers what guests call.
+    pub host: Arc<dyn Host>,
+    /// Takes what guests write.
+    pub log: Arc<dyn GuestLog>,
+}
+
+/// What all functions of a sandbox share.
+pub(crate) struct Core {
+    engine: Engine,
+    cache: Cache,
+    shelf: Shelf,
+    ticker: Ticker,
+    background: Arc<Background>,
+}
+
+/// The WebAssembly sandbox of a process.
+pub struct WasmSandbox {
+    core: Arc<Core>,
+    places: u32,
+    profile: Profile,
+    compiler: Compiler,
+    host: Arc<dyn Host>,
+    log: Arc<dyn GuestLog>,
+    /// Keeps the threads for busy guests; dropped with the sandbox without waiting for them.
+    threads: Option<tokio::runtime::Runtime>,
+    prepared: Mutex<std::collections::HashMap<Digest, Report>>,
+    installed: Arc<Mutex<Vec<std::sync::Weak<Function>>>>,
+}
+
+impl WasmSandbox {
+    /// Opens a sandbox. Must be called within a runtime, on which idle instances are looked after.
+    pub fn open(options: Options) -> Result<Arc<Self>, Fault> {
+        let runner = engine::runner(options.profile, options.places, options.reset)?;
+        let engine = runner.engine;
+        let cache = Cache::open(&options.cache, &options.key, &engine, options.profile)?;
+        let linking = |error: wasmtime::Error| Fault::new(Code::Internal, format!("{error:#}"));
+        let shelf = Shelf::new(engine.clone(), node::LOADED).map_err(linking)?;
+        let ticker = Ticker::start(engine.clone())?;
+        let threads = background_threads()?;
+        let background = Arc::new(Background(threads.handle().clone()));
+        let sandbox = Arc::new(Self {
+            core: Arc::new(Core { engine, cache, shelf, ticker, background }),
+            places: runner.places,
+            profile: options.profile,
+            compiler: options.compiler,
+            host: options.host,
+            log: options.log,
+            threads: Some(threads),
+            prepared: Mutex::default(),
+            installed: Arc::default(),
+        });
+        alula_rt::spawn(TaskKind::Reaper, sweep(Arc::downgrade(&sandbox.installed)));
+        Ok(sandbox)
+    }
+
+    async fn prepare_bytes(&self, wasm: &[u8]) -> Result<Report, Fault> {
+        let digest = cache::digest(wasm);
+        if let Some(report) = self.prepared.lock().get(&digest) {
+            return Ok(Report { cached: true, ..report.clone() });
+        }
+        let form = inspect::form(wasm)?;
+        let cached = self.core.cache.get(&digest)?.is_some();
+        if !cached {
+            let draft = self.core.cache.draft(&digest);
+            let compiled = compile::compile(&self.compiler, self.profile, &form, &draft).await;
+            let taken = compiled.and_then(|()| self.core.cache.put(&digest, &draft));
+            // A failed compile may have left a part of a file.
+            drop(std::fs::remove_file(&draft));
+            taken?;
+        }
+        let report = self.report(wasm, digest, &form, cached)?;
+        self.prepared.lock().insert(digest, report.clone());
+        Ok(report)
+    }
+
+    fn report(
+        &self,
+        wasm: &[u8],
+        digest: Digest,
+        form: &Form<'_>,
+        cached: bool,
+    ) -> Result<Report, Fault> {
+        let gone = || Fault::new(Code::CompileFailed, "the compiled artifact vanished");
+        let entry = self.core.cache.get(&digest)?.ok_or_else(gone)?;
+        let mut report = Report {
+            digest,
+            contract: Contract::WasiCli,
+            kind: form.kind().into(),
+            exports: vec!["_start".into()],
+            imports: Vec::new(),
+            reusable: Err("a command runs once".into()),
+            size_bytes: wasm.len() as u64,
+            compiled_bytes: entry.size,
+            cached,
+        };
+        if let Form::Component(bytes, _) = form {
+            let component = self.core.shelf.component(&entry)?;
+            let engine = &self.core.engine;
+            let found = inspect::interfaces(engine, &component);
+            refuse_imports(&self.core, &component)?;
+            report.contract = found.contract.ok_or_else(|| no_export(&found.exports))?;
+            report.exports = found.exports;
+            report.imports = found.imports.into_iter().map(needed_grant).collect();
+            if report.contract != Contract::WasiCli {
+                report.reusable = inspect::reusable(bytes);
+            }
+        }
+        Ok(report)
+    }
+
+    fn install_revision(&self, revision: Arc<Revision>) -> Result<Arc<dyn Installed>, Fault> {
+        let name = &revision.function;
+        let report = self.prepared.lock().get(&revision.artifact).cloned().ok_or_else(|| {
+            Fault::new(Code::StartFailed, format!("the artifact of `{name}` was not prepared"))
+        })?;
+        if revision.contract.is_some_and(|contract| contract != report.contract) {
+            let found = report.contract.as_str();
+            let text = format!("`{name}` says it is not `{found}`, but its artifact is");
+            return Err(Fault::new(Code::ExportMissing, text));
+        }
+        if let (alula_types::Reuse::Warm(_), Err(reason)) = (&revision.reuse, &report.reusable) {
+            let text = format!("`{name}` asks for `reuse = \"warm\"`, but {reason}");
+            return Err(Fault::new(Code::ReuseRefused, text));
+        }
+        let http = HttpGrants::compile(&revision.grants.http)
+            .map_err(|error| Fault::new(Code::ManifestValue, format!("grants of `{name}`: {error}")))?;
+        let log = FunctionLog::new(name.clone(), Arc::clone(&self.log), revision.limits.log_rate);
+        let shared = Shared {
+            grants: Arc::new(Grants { http, ..Grants::default() }),
+            host: Arc::clone(&self.host),
+            log,
+            revision,
+        };
+        let module = report.kind == inspect::PREVIEW1;
+        let function = Function::new(Arc::clone(&self.core), shared, report.contract, module);
+        let function = Arc::new(function);
+        let mut installed = self.installed.lock();
+        installed.retain(|function| function.strong_count() > 0);
+        installed.push(Arc::downgrade(&function));
+        Ok(Arc::new(Handle(function)))
+    }
+}
+
+impl Sandbox for WasmSandbox {
+    fn prepare<'a>(&'a self, wasm: &'a [u8]) -> BoxFuture<'a, Result<Report, Fault>> {
+        Box::pin(self.prepare_bytes(wasm))
+    }
+
+    fn install(&self, revision: Arc<Revision>) -> Result<Arc<dyn Installed>, Fault> {
+        self.install_revision(revision)
+    }
+
+    fn places(&self) -> u32 {
+        self.places
+    }
+}
+
+impl Drop for WasmSandbox {
+    fn drop(&mut self) {
+        if let Some(threads) = self.threads.take() {
+            threads.shutdown_background();
+        }
+    }
+}
+
+/// Refuses a component that wants what nobody offers, naming all of it.
+fn refuse_imports(core: &Core, component: &wasmtime::component::Component) -> Result<(), Fault> {
+    let missing = inspect::unknown_imports(&core.engine, component);
+    if !missing.is_empty() {
+        let text = format!("the artifact imports what is not offered: {}", missing.join(", "));
+        return Err(Fault::new(Code::ImportRefused, text));
+    }
+    core.shelf.link(component).map(drop).map_err(|error| {
+        Fault::new(Code::ImportRefused, format!("linking the artifact: {error:#}"))
+            .hint("it was built for a newer version of an interface; build it for an older one")
+    })
+}
+
+fn no_export(exports: &[String]) -> Fault {
+    let found = if exports.is_empty() { "nothing".into() } else { exports.join(", ") };
+    Fault::new(Code::ExportMissing, format!("the artifact exports {found}, none of which is a handler"))
+}
+
+/// Which grant an import needs before it does anything.
+fn needed_grant(import: String) -> (String, Option<String>) {
+    let outbound = ["wasi:http/outgoing-handler@", "wasi:http/client@", "alula:js/platform@"];
+    let needs = outbound.iter().any(|start| import.starts_with(start));
+    (import, needs.then(|| "http".into()))
+}
+
+/// Threads that run only what the others leave over: the kernel gives them time last.
+fn background_threads() -> Result<tokio::runtime::Runtime, Fault> {
+    tokio::runtime::Builder::new_multi_thread()
+        .thread_name("busy-guest")
+        .enable_all()
+        .on_thread_start(|| {
+            // Without the right to be nicer the threads only compete as equals.
+            drop(rustix::process::setpriority_process(None, 10));
+        })
+        .build()
+        .map_err(|error| Fault::new(Code::Internal, format!("starting threads: {error}")))
+}
+
+/// Retires instances that have been idle for too long, as long as the sandbox is there.
+async fn sweep(installed: std::sync::Weak<Mutex<Vec<std::sync::Weak<Function>>>>) {
+    loop {
+        alula_rt::clock::sleep(function::SWEEP_EVERY).await;
+        let Some(installed) = installed.upgrade() else { return };
+        let functions: Vec<_> =
+            installed.lock().iter().filter_map(std::sync::Weak::upgrade).collect();
+        functions.iter().for_each(|function| function.sweep());
+    }
+}

@@ -1,0 +1,401 @@
+//! Polls a run and turns its answer into an outcome.
+//!
+//! The run is polled by the very task that serves the request: no hand-over, no second task, and a short
+//! answer is complete before anything is written to the socket. What takes longer is handed over then, and only
+//! then: a guest that still works after its response head becomes a task of its own, and one that
+//! computes for long moves to threads of low priority, so that connections and short guests come first.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use alula_rt::{TaskKind, clock, spawn};
+use alula_types::{Body, BodyError, ByteSize, Code, Fault, FunctionName, Outcome};
+use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
+use futures_util::future::poll_fn;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use crate::egress::{self, Broken};
+use crate::pulse::Pulse;
+use crate::run::Answered;
+
+/// A run with its life signs: ends it at its deadline and when nobody wants it any more.
+pub(crate) struct Watched {
+    run: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    timer: Option<(Instant, Pin<Box<dyn Future<Output = ()> + Send>>)>,
+    pulse: Arc<Pulse>,
+    function: FunctionName,
+}
+
+impl Watched {
+    pub(crate) fn new(
+        run: impl Future<Output = ()> + Send + 'static,
+        pulse: Arc<Pulse>,
+        function: FunctionName,
+    ) -> Self {
+        Self { run: Some(Box::pin(run)), timer: None, pulse, function }
+    }
+
+    /// Ends the run. Its store is dropped here, which frees the place.
+    fn stop(&mut self) -> Poll<()> {
+        self.run = None;
+        Poll::Ready(())
+    }
+
+    fn overdue(&mut self) -> Poll<()> {
+        self.pulse.ended(self.pulse.overdue().fault(&self.function));
+        self.stop()
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let deadline = self.pulse.deadline();
+            let (at, timer) = match &mut self.timer {
+                Some((at, timer)) if *at == deadline => (*at, timer),
+                other => {
+                    *other = Some((deadline, Box::pin(clock::sleep_until(deadline))));
+                    continue;
+                }
+            };
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            // The deadline may have been moved while this waited.
+            if self.pulse.deadline() <= at {
+                return Poll::Ready(());
+            }
+            self.timer = None;
+        }
+    }
+}
+
+impl Future for Watched {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.pulse.waker().register(cx.waker());
+        if self.pulse.is_unwanted() {
+            return self.stop();
+        }
+        let Self { run: Some(run), pulse, .. } = &mut *self else { return Poll::Ready(()) };
+        pulse.poll_begins();
+        let polled = run.as_mut().poll(cx);
+        pulse.poll_ends();
+        if polled.is_ready() {
+            return self.stop();
+        }
+        match self.poll_timer(cx) {
+            Poll::Ready(()) => self.overdue(),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// The threads for guests that compute for long.
+pub(crate) struct Background(pub(crate) Handle);
+
+impl Background {
+    /// Lets a run go on as a task, here as long as it waits and in the background once it computes.
+    fn detach(self: Arc<Self>, mut run: Watched) {
+        spawn(TaskKind::Guest, async move {
+            let busy = poll_fn(|cx| match run.poll_unpin(cx) {
+                Poll::Ready(()) => Poll::Ready(false),
+                Poll::Pending if run.pulse.take_busy() => Poll::Ready(true),
+                Poll::Pending => Poll::Pending,
+            })
+            .await;
+            if busy {
+                self.take(run);
+            }
+        });
+    }
+
+    fn take(&self, run: Watched) {
+        let _running = self.0.enter();
+        spawn(TaskKind::Guest, run);
+    }
+}
+
+/// Ends the run when the one who waits for its response goes away.
+struct Wanted(Option<Arc<Pulse>>);
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        if let Some(pulse) = &self.0 {
+            pulse.unwanted();
+        }
+    }
+}
+
+/// What a response may cost.
+pub(crate) struct Bounds {
+    pub(crate) response: ByteSize,
+    pub(crate) after_response: Duration,
+}
+
+/// Polls a run until its answer is there, and hands it over when it has more to do.
+pub(crate) async fn respond(
+    mut run: Watched,
+    mut answer: oneshot::Receiver<Answered>,
+    background: Arc<Background>,
+    bounds: Bounds,
+) -> Result<Outcome, Fault> {
+    let pulse = Arc::clone(&run.pulse);
+    let mut wanted = Wanted(Some(Arc::clone(&pulse)));
+    let mut run = match first(&mut run, &mut answer).await {
+        First::Busy => {
+            background.take(run);
+            None
+        }
+        First::Answer(answered, done) => {
+            let rest = (!done).then_some(run);
+            wanted.0 = None;
+            return finish(answered, rest, pulse, background, bounds);
+        }
+        First::None => {
+            wanted.0 = None;
+            return Err(silent(&pulse, &run.function));
+        }
+    };
+    let function = pulse.settlement.function.clone();
+    let answered = answer.await;
+    wanted.0 = None;
+    match answered {
+        Ok(answered) => finish(answered, run.take(), pulse, background, bounds),
+        Err(_) => Err(silent(&pulse, &function)),
+    }
+}
+
+enum First {
+    /// The answer, and whether the run has ended.
+    Answer(Answered, bool),
+    /// The run ended without an answer.
+    None,
+    /// The run computes for long.
+    Busy,
+}
+
+async fn first(run: &mut Watched, answer: &mut oneshot::Receiver<Answered>) -> First {
+    poll_fn(|cx| {
+        let done = run.poll_unpin(cx).is_ready();
+        match answer.try_recv() {
+            Ok(answered) => Poll::Ready(First::Answer(answered, done)),
+            Err(_) if done => Poll::Ready(First::None),
+            Err(_) if run.pulse.take_busy() => Poll::Ready(First::Busy),
+            Err(_) => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// The fault of a run that gave no answer.
+fn silent(pulse: &Pulse, function: &FunctionName) -> Fault {
+    pulse.end().cloned().unwrap_or_else(|| {
+        let text = format!("`{function}` ended without a response");
+        Fault::new(Code::NoResponse, text)
+    })
+}
+
+/// Makes the outcome of an answer. What the run still does, it does as a task.
+fn finish(
+    answered: Answered,
+    run: Option<Watched>,
+    pulse: Arc<Pulse>,
+    background: Arc<Background>,
+    bounds: Bounds,
+) -> Result<Outcome, Fault> {
+    let response = match answered {
+        Answered::Http(response) => {
+            response.map(|body| egress::from_guest(body, Broken::default()))
+        }
+        Answered::Js(response) => response,
+        Answered::Outcome(outcome) => return Ok(outcome),
+    };
+    let (head, body) = response.into_parts();
+    let Bounds { response: limit, after_response } = bounds;
+    let mut body = ResponseBody { body, left: limit.0, limit, ended: false, pulse, after_response };
+    let mut run = run;
+    let body = match body.gather(&mut run) {
+        Ok(whole) => whole,
+        Err(begun) => Body::stream(Rest { begun, body }),
+    };
+    if let Some(run) = run {
+        background.detach(run);
+    }
+    Ok(Outcome::Http(http::Response::from_parts(head, body)))
+}
+
+/// A response body: counts, bounds, and tells the run when it has ended or is not wanted any more.
+struct ResponseBody {
+    body: Body,
+    left: u64,
+    limit: ByteSize,
+    ended: bool,
+    pulse: Arc<Pulse>,
+    after_response: Duration,
+}
+
+/// A short body is gathered up to this size, so that head and body leave in one write.
+const GATHERED_BYTES_MAX: usize = 64 << 10;
+
+impl ResponseBody {
+    /// Takes what is there without waiting. `Ok` when that is all; else what there was.
+    fn gather(&mut self, run: &mut Option<Watched>) -> Result<Body, Option<Frame<Bytes>>> {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let mut first: Option<Bytes> = None;
+        let mut more = BytesMut::new();
+        loop {
+            let frame = match Pin::new(&mut *self).poll_frame(&mut cx) {
+                Poll::Ready(frame) => frame,
+                Poll::Pending => {
+                    // The guest may be waiting for exactly what was just taken.
+                    let done = run.as_mut().is_some_and(|run| run.poll_unpin(&mut cx).is_ready());
+                    if done {
+                        *run = None;
+                        continue;
+                    }
+                    match Pin::new(&mut *self).poll_frame(&mut cx) {
+                        Poll::Ready(frame) => frame,
+                        Poll::Pending => return Err(begun(first, &mut more)),
+                    }
+                }
+            };
+            match frame.map(|frame| frame.map(Frame::into_data)) {
+                None => return Ok(whole(first, more)),
+                Some(Ok(Ok(data))) => {
+                    if first.is_none() && more.is_empty() {
+                        first = Some(data);
+                    } else {
+                        more.extend_from_slice(&first.take().unwrap_or_default());
+                        more.extend_from_slice(&data);
+                    }
+                }
+                // Trailers and errors need the stream.
+                Some(Ok(Err(frame))) => return Err(later(self, first, &mut more, Ok(frame))),
+                Some(Err(error)) => return Err(later(self, first, &mut more, Err(error))),
+            }
+            if first.as_ref().map_or(more.len(), Bytes::len) > GATHERED_BYTES_MAX {
+                return Err(begun(first, &mut more));
+            }
+        }
+    }
+}
+
+fn whole(first: Option<Bytes>, more: BytesMut) -> Body {
+    Body::full(first.unwrap_or_else(|| more.freeze()))
+}
+
+fn begun(first: Option<Bytes>, more: &mut BytesMut) -> Option<Frame<Bytes>> {
+    let bytes = first.unwrap_or_else(|| more.split().freeze());
+    (!bytes.is_empty()).then(|| Frame::data(bytes))
+}
+
+/// What was gathered, with an end that comes after it.
+fn later(
+    body: &mut ResponseBody,
+    first: Option<Bytes>,
+    more: &mut BytesMut,
+    end: Result<Frame<Bytes>, BodyError>,
+) -> Option<Frame<Bytes>> {
+    body.body = Body::stream(Last(Some(end)));
+    begun(first, more)
+}
+
+/// A body of one frame or error.
+struct Last(Option<Result<Frame<Bytes>, BodyError>>);
+
+impl HttpBody for Last {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Poll::Ready(self.0.take())
+    }
+}
+
+impl HttpBody for ResponseBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+            return Poll::Pending;
+        };
+        match frame {
+            None => {
+                self.ended = true;
+                self.pulse.answered(self.after_response);
+                Poll::Ready(None)
+            }
+            Some(Ok(frame)) => {
+                let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+                if bytes > self.left {
+                    let name = &self.pulse.settlement.function;
+                    let text = format!("`{name}` sent more than {}", self.limit);
+                    let fault = Fault::new(Code::ResponseTooLarge, text);
+                    self.pulse.ended(fault.clone());
+                    return Poll::Ready(Some(Err(BodyError::Failed(Box::new(fault)))));
+                }
+                self.left -= bytes;
+                self.pulse.settlement.bytes_out.fetch_add(bytes, Relaxed);
+                Poll::Ready(Some(Ok(frame)))
+            }
+            // The guest's own end says more than the broken stream.
+            Some(Err(error)) => {
+                let known = self.pulse.end().cloned();
+                let fault = known.unwrap_or_else(|| {
+                    let name = &self.pulse.settlement.function;
+                    let text = format!("`{name}` broke off its response: {error}");
+                    Fault::new(Code::GuestFailed, text)
+                });
+                self.pulse.ended(fault.clone());
+                Poll::Ready(Some(Err(BodyError::Failed(Box::new(fault)))))
+            }
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.pulse.unwanted();
+        }
+    }
+}
+
+/// A body of which the beginning has been taken out already.
+struct Rest {
+    begun: Option<Frame<Bytes>>,
+    body: ResponseBody,
+}
+
+impl HttpBody for Rest {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.begun.take() {
+            Some(frame) => Poll::Ready(Some(Ok(frame))),
+            None => Pin::new(&mut self.body).poll_frame(cx),
+        }
+    }
+}
