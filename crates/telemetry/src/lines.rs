@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alula_rt::{TaskKind, clock, spawn_blocking};
-use alula_types::usage::UsageSink;
+use alula_types::usage::{OutcomeClass, Start, UsageSink};
 use alula_types::{FunctionName, InvocationId, UsageRecord};
 use parking_lot::{Condvar, Mutex};
 use tokio::task::JoinHandle;
@@ -39,6 +39,8 @@ pub enum Line {
         /// The text, without the line's end.
         text: Box<str>,
     },
+    /// A request was answered.
+    Answer(Box<Answer>),
     /// An invocation ended.
     Usage(Box<UsageRecord>),
     /// The program itself says this; never dropped.
@@ -52,11 +54,33 @@ pub enum Line {
     Dropped(u64),
 }
 
+/// A request with its answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The id that the client was told.
+    pub invocation: InvocationId,
+    /// The function, when one was invoked.
+    pub function: Option<FunctionName>,
+    /// The request's method.
+    pub method: Box<str>,
+    /// The request's path, without the query.
+    pub path: Box<str>,
+    /// The status that was sent.
+    pub status: u16,
+    /// From the request head to the last byte.
+    pub elapsed: Duration,
+    /// How the function's place came to be.
+    pub start: Start,
+    /// How it ended.
+    pub outcome: OutcomeClass,
+}
+
 impl Line {
     fn cost(&self) -> usize {
         let own = size_of::<Self>();
         match self {
             Self::Guest { text, .. } => own + text.len(),
+            Self::Answer(answer) => own + size_of::<Answer>() + answer.path.len(),
             Self::Usage(_) => own + size_of::<UsageRecord>(),
             Self::Note { text, json } => own + text.len() + json.len(),
             Self::Dropped(_) => own,
@@ -101,8 +125,7 @@ impl Lines {
         output: impl Write + Send + 'static,
         render: impl Render + 'static,
     ) -> (Arc<Self>, Writer) {
-        let shared =
-            Arc::new(Shared { state: Mutex::default(), wake: Condvar::new(), wants_request: true });
+        let shared = Arc::new(Shared { state: Mutex::default(), wake: Condvar::new() });
         let theirs = Arc::clone(&shared);
         let thread = spawn_blocking(TaskKind::Writer, move || write_all(&theirs, output, render));
         (Arc::new(Self(Arc::clone(&shared))), Writer { shared, thread })
@@ -139,10 +162,6 @@ impl GuestLog for Lines {
 impl UsageSink for Lines {
     fn record(&self, record: UsageRecord) {
         self.push(Line::Usage(Box::new(record)));
-    }
-
-    fn wants_request(&self) -> bool {
-        true
     }
 }
 
@@ -223,7 +242,7 @@ mod tests {
                 Line::Note { text, .. } => text.clone(),
                 Line::Guest { text, .. } => text.to_string(),
                 Line::Dropped(count) => format!("dropped {count}"),
-                Line::Usage(_) => "usage".into(),
+                Line::Usage(_) | Line::Answer(_) => "other".into(),
             };
             out.extend_from_slice(text.as_bytes());
             out.push(b'\n');

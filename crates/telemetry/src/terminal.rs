@@ -4,19 +4,17 @@ use std::fmt;
 use std::io::Write;
 use std::time::Duration;
 
+use alula_types::Code;
 use alula_types::usage::{OutcomeClass, Start};
-use alula_types::{Code, UsageRecord};
 
 use crate::guest_log::GuestStream;
-use crate::lines::{Line, Render};
+use crate::lines::{Answer, Line, Render};
 
 /// Renders for people.
 #[derive(Debug, Clone, Copy)]
 pub struct Human {
     /// Whether the reader shows colours.
     pub colour: bool,
-    /// Whether each invocation gets a line.
-    pub invocations: bool,
 }
 
 const RED: &str = "\x1b[31m";
@@ -39,7 +37,7 @@ impl Render for Human {
                 push_shown(text, self.colour, out);
                 writeln!(out, "{}", self.end())
             }
-            Line::Usage(record) if self.invocations => self.invocation(record, out),
+            Line::Answer(answer) => self.answer(answer, out),
             Line::Usage(_) => Ok(()),
             Line::Note { text, .. } => writeln!(out, "{text}"),
             Line::Dropped(count) => {
@@ -61,25 +59,19 @@ impl Human {
         self.paint(PLAIN)
     }
 
-    fn invocation(self, record: &UsageRecord, out: &mut Vec<u8>) -> std::io::Result<()> {
-        match &record.request {
-            Some(request) => write!(out, "{} {}", request.method, request.target.path())?,
-            None => write!(out, "{}", record.function)?,
-        }
-        let status = self.paint(match record.status {
-            500.. | 0 => RED,
+    fn answer(self, answer: &Answer, out: &mut Vec<u8>) -> std::io::Result<()> {
+        let status = self.paint(match answer.status {
+            500.. => RED,
             400.. => YELLOW,
             _ => GREEN,
         });
-        match record.status {
-            0 => write!(out, " {status}no answer{}", self.end())?,
-            code => write!(out, " {status}{code}{}", self.end())?,
+        write!(out, "{} ", answer.method)?;
+        push_shown(&answer.path, false, out);
+        write!(out, " {status}{}{} {}", answer.status, self.end(), Short(answer.elapsed))?;
+        if answer.start != Start::None {
+            write!(out, " {}{}{}", self.paint(DIM), answer.start.as_str(), self.end())?;
         }
-        write!(out, " {}", Short(record.wall))?;
-        if record.start != Start::None {
-            write!(out, " {}{}{}", self.paint(DIM), record.start.as_str(), self.end())?;
-        }
-        if let OutcomeClass::Failed(code) = record.outcome {
+        if let OutcomeClass::Failed(code) = answer.outcome {
             self.failure(code, out)?;
         }
         writeln!(out)
@@ -145,49 +137,36 @@ fn colour_length(text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alula_types::usage::RequestLine;
     use alula_types::{FunctionName, InvocationId};
 
-    fn record(status: u16, start: Start, outcome: OutcomeClass) -> UsageRecord {
-        UsageRecord {
+    fn answer(status: u16, start: Start, outcome: OutcomeClass) -> Line {
+        Line::Answer(Box::new(Answer {
             invocation: InvocationId::from_parts(1, 1),
-            function: FunctionName::parse("thumbnail").unwrap(),
-            outcome,
+            function: FunctionName::parse("thumbnail").ok(),
+            method: "POST".into(),
+            path: "/thumbnail".into(),
             status,
+            elapsed: Duration::from_micros(12_345),
             start,
-            wall: Duration::from_micros(12_345),
-            cpu: Duration::ZERO,
-            queue: Duration::ZERO,
-            load: Duration::ZERO,
-            instantiate: Duration::ZERO,
-            first_byte: Duration::ZERO,
-            memory_peak_bytes: 0,
-            memory_mib_ms: 0,
-            bytes_in: 0,
-            bytes_out: 0,
-            request: Some(RequestLine {
-                method: http::Method::POST,
-                target: http::uri::PathAndQuery::from_static("/thumbnail?key=secret"),
-            }),
-        }
+            outcome,
+        }))
     }
 
     fn shown(line: &Line, colour: bool) -> String {
         let mut out = Vec::new();
-        Human { colour, invocations: true }.render(line, &mut out);
+        Human { colour }.render(line, &mut out);
         String::from_utf8(out).unwrap()
     }
 
     #[test]
-    fn an_invocation_is_one_line_without_its_query() {
-        let line = Line::Usage(Box::new(record(200, Start::Fresh, OutcomeClass::Completed)));
+    fn an_answer_is_one_line() {
+        let line = answer(200, Start::Fresh, OutcomeClass::Completed);
         assert_eq!(shown(&line, false), "POST /thumbnail 200 12.3 ms fresh\n");
-        let failed = OutcomeClass::Failed(Code::GuestTrapped);
-        let line = Line::Usage(Box::new(record(502, Start::Cold, failed)));
+        let line = answer(502, Start::Cold, OutcomeClass::Failed(Code::GuestTrapped));
         let expected = "POST /thumbnail 502 12.3 ms cold the function crashed [ALULA-E0301]\n";
         assert_eq!(shown(&line, false), expected);
-        let line = Line::Usage(Box::new(record(0, Start::None, failed)));
-        assert!(shown(&line, false).starts_with("POST /thumbnail no answer 12.3 ms the function"));
+        let line = answer(404, Start::None, OutcomeClass::Completed);
+        assert_eq!(shown(&line, false), "POST /thumbnail 404 12.3 ms\n");
     }
 
     #[test]

@@ -1,28 +1,27 @@
 //! The JSON lines that programs read, version 1. Fields may be added; none changes its meaning.
 //!
-//! Times are whole microseconds. Every line has `kind`: `log`, `invocation`, `dropped`, or what the
+//! Times are whole microseconds. Every line has `kind`: `log`, `answer`, `usage`, `dropped`, or what the
 //! program itself says.
+
+use std::time::Duration;
 
 use alula_types::UsageRecord;
 use alula_types::usage::OutcomeClass;
 use serde_json::{Value, json};
 
 use crate::guest_log::GuestStream;
-use crate::lines::{Line, Render};
+use crate::lines::{Answer, Line, Render};
 
 /// Renders for programs.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Json;
 
-/// Renders the records of ended invocations for programs and nothing else.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct JsonUsage;
-
 impl Render for Json {
     fn render(&mut self, line: &Line, out: &mut Vec<u8>) {
         match line {
             Line::Note { json, .. } => out.extend_from_slice(json.as_bytes()),
-            Line::Usage(record) => push(&invocation(record), out),
+            Line::Answer(answer) => push(&answered(answer), out),
+            Line::Usage(record) => push(&usage(record), out),
             Line::Dropped(count) => push(&json!({ "kind": "dropped", "lines": count }), out),
             Line::Guest { function, invocation, stream, text } => push(
                 &json!({
@@ -39,14 +38,6 @@ impl Render for Json {
     }
 }
 
-impl Render for JsonUsage {
-    fn render(&mut self, line: &Line, out: &mut Vec<u8>) {
-        if matches!(line, Line::Usage(_) | Line::Dropped(_)) {
-            Json.render(line, out);
-        }
-    }
-}
-
 fn push(value: &Value, out: &mut Vec<u8>) {
     // Writing into memory does not fail, and a `Value` has no key that JSON cannot hold.
     let _ = serde_json::to_writer(out, value);
@@ -60,20 +51,39 @@ const fn stream_name(stream: GuestStream) -> &'static str {
     }
 }
 
-fn invocation(record: &UsageRecord) -> Value {
-    let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-    let code = match record.outcome {
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+const fn code_of(outcome: OutcomeClass) -> Option<&'static str> {
+    match outcome {
         OutcomeClass::Completed => None,
         OutcomeClass::Failed(code) => Some(code.name()),
-    };
+    }
+}
+
+fn answered(answer: &Answer) -> Value {
     json!({
-        "kind": "invocation",
+        "kind": "answer",
+        "invocation": answer.invocation.to_string(),
+        "function": answer.function.as_ref().map(|function| function.as_str()),
+        "method": answer.method,
+        "path": answer.path,
+        "status": answer.status,
+        "elapsed_us": micros(answer.elapsed),
+        "start": answer.start.as_str(),
+        "outcome": answer.outcome.as_str(),
+        "code": code_of(answer.outcome),
+    })
+}
+
+fn usage(record: &UsageRecord) -> Value {
+    json!({
+        "kind": "usage",
         "invocation": record.invocation.to_string(),
         "function": record.function.as_str(),
-        "method": record.request.as_ref().map(|request| request.method.as_str()),
-        "path": record.request.as_ref().map(|request| request.target.path()),
         "outcome": record.outcome.as_str(),
-        "code": code,
+        "code": code_of(record.outcome),
         "status": (record.status != 0).then_some(record.status),
         "start": record.start.as_str(),
         "wall_us": micros(record.wall),

@@ -3,8 +3,8 @@
 //! The gateway and the sandbox share one [`Settlement`]. Whatever happens (answer, error, disconnect,
 //! panic) both drop their share, and the last drop makes the record: no path can forget it or do it twice.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::error::{Class, Code};
@@ -59,15 +59,6 @@ impl OutcomeClass {
     }
 }
 
-/// What an HTTP request asked for, for the lines people read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestLine {
-    /// The method.
-    pub method: http::Method,
-    /// The path with its query.
-    pub target: http::uri::PathAndQuery,
-}
-
 /// What one invocation cost.
 #[derive(Debug, Clone)]
 pub struct UsageRecord {
@@ -101,19 +92,12 @@ pub struct UsageRecord {
     pub bytes_in: u64,
     /// Response body bytes taken from the function.
     pub bytes_out: u64,
-    /// What the request asked for, when the sink wants it and there was one.
-    pub request: Option<RequestLine>,
 }
 
 /// Takes finished records. Called on the thread that ended the invocation: must be fast and never wait.
 pub trait UsageSink: Send + Sync {
     /// Takes one record.
     fn record(&self, record: UsageRecord);
-
-    /// Whether records should say what the request asked for. Costs two reference counts per request.
-    fn wants_request(&self) -> bool {
-        false
-    }
 }
 
 /// The running account of one invocation. Times are kept in nanoseconds.
@@ -129,7 +113,6 @@ pub struct Settlement {
     start: AtomicU8,
     failure: AtomicU16,
     status: AtomicU16,
-    request: OnceLock<RequestLine>,
     /// Time the guest's own code ran, in nanoseconds.
     pub cpu_ns: AtomicU64,
     /// Time spent waiting for a place, in nanoseconds.
@@ -169,7 +152,6 @@ impl Settlement {
             start: AtomicU8::new(Start::None as u8),
             failure: AtomicU16::new(NO_FAILURE),
             status: AtomicU16::new(0),
-            request: OnceLock::new(),
             cpu_ns: AtomicU64::new(0),
             queue_ns: AtomicU64::new(0),
             load_ns: AtomicU64::new(0),
@@ -191,15 +173,6 @@ impl Settlement {
     pub fn failed(&self, code: Code) {
         // A later failure is a consequence of the first.
         let _ = self.failure.compare_exchange(NO_FAILURE, code as u16, Relaxed, Relaxed);
-    }
-
-    /// Notes what an HTTP request asks for, when the sink wants to know.
-    pub fn asked(&self, method: &http::Method, uri: &http::Uri) {
-        if let (true, Some(target)) = (self.sink.wants_request(), uri.path_and_query()) {
-            let line = RequestLine { method: method.clone(), target: target.clone() };
-            // A second call would be of the same request.
-            let _ = self.request.set(line);
-        }
     }
 
     /// Notes the HTTP status and the time to the response head.
@@ -248,7 +221,6 @@ impl Drop for Settlement {
             memory_mib_ms: self.memory_mib_ms.load(Relaxed),
             bytes_in: self.bytes_in.load(Relaxed),
             bytes_out: self.bytes_out.load(Relaxed),
-            request: self.request.take(),
         });
     }
 }
