@@ -1,8 +1,10 @@
 //! Decisions: what a function's grants let it reach. Plain functions over values, no I/O.
 
 pub mod http;
+pub mod net;
 
 pub use http::{Address, Denied, HttpGrants};
+pub use net::NetGrants;
 
 /// The compiled grants of one function.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
