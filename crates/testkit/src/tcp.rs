@@ -63,11 +63,9 @@ impl Raw {
     }
 
     async fn fill(&mut self) -> bool {
-        let mut buffer = [0; 16 * 1024];
+        self.unread.reserve(16 * 1024);
         // A reset is an end, too.
-        let count = self.stream.read(&mut buffer).await.unwrap_or(0);
-        self.unread.extend_from_slice(&buffer[..count]);
-        count > 0
+        self.stream.read_buf(&mut self.unread).await.unwrap_or(0) > 0
     }
 }
 
