@@ -4,9 +4,13 @@
 //! terminal: it is given folders, says what it does through [`Progress`], and returns a path or a fault
 //! whose detail holds the tool's own words.
 
+pub mod c;
 pub mod command;
+mod pip;
+pub mod python;
 pub mod rust_target;
 pub mod templates;
+pub mod toolchain;
 
 use std::path::{Path, PathBuf};
 
@@ -81,6 +85,8 @@ pub async fn build(request: &BuildRequest, progress: &dyn Progress) -> Result<Pa
             .hint("check `source` in `alula.toml`"));
     }
     match Language::of(&request.source) {
+        Some(Language::Python) => python::build(request, progress).await,
+        Some(Language::C) => c::build(request, progress).await,
         Some(language) => Err(unfinished(language, progress)),
         None => Err(Fault::new(
             Code::BuildFailed,
