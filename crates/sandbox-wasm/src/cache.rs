@@ -12,6 +12,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use alula_types::limits::node;
 use alula_types::{Code, Digest, Fault};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use parking_lot::Mutex;
@@ -65,6 +66,7 @@ impl Cache {
     ) -> Result<Self, Fault> {
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true).mode(0o700).create(folder).map_err(|e| refused(folder, &e))?;
+        sweep_drafts(folder);
         let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
         engine.precompile_compatibility_hash().hash(&mut hasher);
         Ok(Self {
@@ -158,6 +160,19 @@ impl Cache {
         // When it cannot be moved it stays refused all the same.
         drop(std::fs::rename(path, aside));
         drop(std::fs::remove_file(self.mac_path(digest)));
+    }
+}
+
+/// Removes what compilers left behind when this program was killed.
+fn sweep_drafts(folder: &Path) {
+    let abandoned = alula_rt::clock::wall() - node::COMPILE_TIME * 2;
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let draft = entry.file_name().to_string_lossy().contains(".draft");
+        let modified = entry.metadata().and_then(|meta| meta.modified());
+        if draft && modified.is_ok_and(|modified| modified < abandoned) {
+            // Another server may have been faster.
+            drop(std::fs::remove_file(entry.path()));
+        }
     }
 }
 

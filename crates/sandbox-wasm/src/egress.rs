@@ -36,6 +36,16 @@ impl Egress {
     pub(crate) fn new(host: Arc<dyn Host>, context: CallContext) -> Self {
         Self { host, context }
     }
+
+    /// Who answers the guest's calls.
+    pub(crate) const fn host(&self) -> &Arc<dyn Host> {
+        &self.host
+    }
+
+    /// Who calls, and until when.
+    pub(crate) const fn context(&self) -> &CallContext {
+        &self.context
+    }
 }
 
 impl WasiHttpHooks for Egress {

@@ -12,15 +12,14 @@ use alula_types::{
 };
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use tokio::sync::oneshot;
 use wasmtime::Engine;
 
 use crate::Core;
 use crate::guest::Shared;
 use crate::loaded::{Loaded, Place};
 use crate::pulse::Pulse;
-use crate::respond::{Bounds, Watched, respond};
-use crate::run::{Live, run};
+use crate::respond::{Watched, respond};
+use crate::run::{Answer, Live, run};
 
 /// A revision in this process.
 pub(crate) struct Function {
@@ -121,7 +120,9 @@ impl Function {
     pub(crate) fn report(&self, invocation: InvocationId, fault: &Fault, error: &wasmtime::Error) {
         let log = &self.shared.log;
         log.host(invocation, &fault.to_string());
-        log.host(invocation, &format!("{error:?}"));
+        for cause in error.chain() {
+            log.host(invocation, &cause.to_string());
+        }
     }
 }
 
@@ -147,16 +148,13 @@ impl Installed for Handle {
 async fn invoke(function: Arc<Function>, invocation: Invocation) -> Result<Outcome, Fault> {
     let loaded = function.loaded(&invocation.settlement).await?;
     function.core.shelf.touch(&loaded);
-    let limits = &function.shared.revision.limits;
     let settlement = Arc::clone(&invocation.settlement);
-    let pulse = Pulse::new(settlement, invocation.deadline, limits.cpu);
-    let bounds = Bounds { response: limits.response, after_response: limits.after_response };
-    let background = Arc::clone(&function.core.background);
+    let cpu = function.shared.revision.limits.cpu;
+    let pulse = Pulse::new(settlement, invocation.deadline, cpu);
     let running = function.core.ticker.running();
-    let name = function.shared.revision.function.clone();
-    let (send, answer) = oneshot::channel();
-    let run = run(function, loaded, invocation, Arc::clone(&pulse), running, send);
-    respond(Watched::new(run, pulse, name), answer, background, bounds).await
+    let (answer, answered) = Answer::channel();
+    let run = run(Arc::clone(&function), loaded, invocation, Arc::clone(&pulse), running, answer);
+    respond(&function, Watched::new(run, pulse), answered).await
 }
 
 /// How often idle instances are looked at.

@@ -73,7 +73,7 @@ pub(crate) struct Core {
     cache: Cache,
     shelf: Shelf,
     ticker: Ticker,
-    background: Arc<Background>,
+    background: Background,
 }
 
 /// The WebAssembly sandbox of a process.
@@ -100,7 +100,7 @@ impl WasmSandbox {
         let shelf = Shelf::new(engine.clone(), node::LOADED).map_err(linking)?;
         let ticker = Ticker::start(engine.clone())?;
         let threads = background_threads()?;
-        let background = Arc::new(Background(threads.handle().clone()));
+        let background = Background(threads.handle().clone());
         let sandbox = Arc::new(Self {
             core: Arc::new(Core { engine, cache, shelf, ticker, background }),
             places: runner.places,
@@ -258,7 +258,7 @@ fn background_threads() -> Result<tokio::runtime::Runtime, Fault> {
         .enable_all()
         .on_thread_start(|| {
             // Without the right to be nicer the threads only compete as equals.
-            drop(rustix::process::setpriority_process(None, 10));
+            let _ = rustix::process::setpriority_process(None, 10);
         })
         .build()
         .map_err(|error| Fault::new(Code::Internal, format!("starting threads: {error}")))

@@ -86,10 +86,9 @@ impl Budget {
     /// Whether a line may pass, and how many dropped ones to report before it.
     fn take(&mut self, bytes: u64, rate: u64) -> (bool, u64) {
         let now = clock::now();
-        let since = now.saturating_duration_since(self.filled);
-        let earned = u64::try_from(u128::from(rate) * since.as_millis() / 1000).unwrap_or(rate);
-        if earned > 0 {
-            self.left = self.left.saturating_add(earned).min(rate);
+        // Whole seconds, so that a flood is told of once a second and not between every two lines.
+        if now.saturating_duration_since(self.filled) >= Duration::from_secs(1) {
+            self.left = rate;
             self.filled = now;
         }
         if bytes > self.left {

@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use alula_rt::{TaskKind, clock, spawn};
-use alula_types::{Body, BodyError, ByteSize, Code, Fault, FunctionName, Outcome};
+use alula_types::{Body, BodyError, ByteSize, Code, Fault, Outcome};
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt as _;
 use futures_util::future::poll_fn;
@@ -22,6 +22,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::egress::{self, Broken};
+use crate::function::Function;
 use crate::pulse::Pulse;
 use crate::run::Answered;
 
@@ -30,16 +31,11 @@ pub(crate) struct Watched {
     run: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     timer: Option<(Instant, Pin<Box<dyn Future<Output = ()> + Send>>)>,
     pulse: Arc<Pulse>,
-    function: FunctionName,
 }
 
 impl Watched {
-    pub(crate) fn new(
-        run: impl Future<Output = ()> + Send + 'static,
-        pulse: Arc<Pulse>,
-        function: FunctionName,
-    ) -> Self {
-        Self { run: Some(Box::pin(run)), timer: None, pulse, function }
+    pub(crate) fn new(run: impl Future<Output = ()> + Send + 'static, pulse: Arc<Pulse>) -> Self {
+        Self { run: Some(Box::pin(run)), timer: None, pulse }
     }
 
     /// Ends the run. Its store is dropped here, which frees the place.
@@ -49,7 +45,7 @@ impl Watched {
     }
 
     fn overdue(&mut self) -> Poll<()> {
-        self.pulse.ended(self.pulse.overdue().fault(&self.function));
+        self.pulse.ended(self.pulse.overdue().fault(&self.pulse.settlement.function));
         self.stop()
     }
 
@@ -98,11 +94,13 @@ impl Future for Watched {
 }
 
 /// The threads for guests that compute for long.
+#[derive(Clone)]
 pub(crate) struct Background(pub(crate) Handle);
 
 impl Background {
     /// Lets a run go on as a task, here as long as it waits and in the background once it computes.
-    fn detach(self: Arc<Self>, mut run: Watched) {
+    fn detach(&self, mut run: Watched) {
+        let background = self.clone();
         spawn(TaskKind::Guest, async move {
             let busy = poll_fn(|cx| match run.poll_unpin(cx) {
                 Poll::Ready(()) => Poll::Ready(false),
@@ -111,7 +109,7 @@ impl Background {
             })
             .await;
             if busy {
-                self.take(run);
+                background.take(run);
             }
         });
     }
@@ -133,42 +131,27 @@ impl Drop for Wanted {
     }
 }
 
-/// What a response may cost.
-pub(crate) struct Bounds {
-    pub(crate) response: ByteSize,
-    pub(crate) after_response: Duration,
-}
-
 /// Polls a run until its answer is there, and hands it over when it has more to do.
 pub(crate) async fn respond(
+    function: &Function,
     mut run: Watched,
     mut answer: oneshot::Receiver<Answered>,
-    background: Arc<Background>,
-    bounds: Bounds,
 ) -> Result<Outcome, Fault> {
     let pulse = Arc::clone(&run.pulse);
     let mut wanted = Wanted(Some(Arc::clone(&pulse)));
-    let mut run = match first(&mut run, &mut answer).await {
+    let (answered, rest) = match first(&mut run, &mut answer).await {
+        First::Answer(answered, done) => (Some(answered), (!done).then_some(run)),
+        First::None => (None, None),
         First::Busy => {
-            background.take(run);
-            None
-        }
-        First::Answer(answered, done) => {
-            let rest = (!done).then_some(run);
-            wanted.0 = None;
-            return finish(answered, rest, pulse, background, bounds);
-        }
-        First::None => {
-            wanted.0 = None;
-            return Err(silent(&pulse, &run.function));
+            function.core.background.take(run);
+            (answer.await.ok(), None)
         }
     };
-    let function = pulse.settlement.function.clone();
-    let answered = answer.await;
+    // From here on the body says whether the run is wanted.
     wanted.0 = None;
     match answered {
-        Ok(answered) => finish(answered, run.take(), pulse, background, bounds),
-        Err(_) => Err(silent(&pulse, &function)),
+        Some(answered) => finish(function, answered, rest, pulse),
+        None => Err(silent(&pulse)),
     }
 }
 
@@ -195,38 +178,44 @@ async fn first(run: &mut Watched, answer: &mut oneshot::Receiver<Answered>) -> F
 }
 
 /// The fault of a run that gave no answer.
-fn silent(pulse: &Pulse, function: &FunctionName) -> Fault {
+fn silent(pulse: &Pulse) -> Fault {
     pulse.end().cloned().unwrap_or_else(|| {
-        let text = format!("`{function}` ended without a response");
-        Fault::new(Code::NoResponse, text)
+        let name = &pulse.settlement.function;
+        Fault::new(Code::NoResponse, format!("`{name}` ended without a response"))
     })
 }
 
 /// Makes the outcome of an answer. What the run still does, it does as a task.
 fn finish(
+    function: &Function,
     answered: Answered,
-    run: Option<Watched>,
+    mut run: Option<Watched>,
     pulse: Arc<Pulse>,
-    background: Arc<Background>,
-    bounds: Bounds,
 ) -> Result<Outcome, Fault> {
     let response = match answered {
         Answered::Http(response) => {
             response.map(|body| egress::from_guest(body, Broken::default()))
         }
-        Answered::Js(response) => response,
-        Answered::Outcome(outcome) => return Ok(outcome),
+        Answered::Platform(response) => response,
     };
     let (head, body) = response.into_parts();
-    let Bounds { response: limit, after_response } = bounds;
-    let mut body = ResponseBody { body, left: limit.0, limit, ended: false, pulse, after_response };
-    let mut run = run;
+    let limits = &function.shared.revision.limits;
+    let mut body = ResponseBody {
+        body,
+        left: limits.response.0,
+        limit: limits.response,
+        ended: false,
+        pulse,
+        after_response: limits.after_response,
+    };
     let body = match body.gather(&mut run) {
-        Ok(whole) => whole,
-        Err(begun) => Body::stream(Rest { begun, body }),
+        Gathered::Whole(whole) => whole,
+        Gathered::Begun(begun) => Body::stream(Rest { begun, body }),
+        // Nothing has been sent yet, so the client can still be told.
+        Gathered::Failed(fault) => return Err(*fault),
     };
     if let Some(run) = run {
-        background.detach(run);
+        function.core.background.detach(run);
     }
     Ok(Outcome::Http(http::Response::from_parts(head, body)))
 }
@@ -245,8 +234,8 @@ struct ResponseBody {
 const GATHERED_BYTES_MAX: usize = 64 << 10;
 
 impl ResponseBody {
-    /// Takes what is there without waiting. `Ok` when that is all; else what there was.
-    fn gather(&mut self, run: &mut Option<Watched>) -> Result<Body, Option<Frame<Bytes>>> {
+    /// Takes what is there without waiting.
+    fn gather(&mut self, run: &mut Option<Watched>) -> Gathered {
         let mut cx = Context::from_waker(std::task::Waker::noop());
         let mut first: Option<Bytes> = None;
         let mut more = BytesMut::new();
@@ -262,12 +251,12 @@ impl ResponseBody {
                     }
                     match Pin::new(&mut *self).poll_frame(&mut cx) {
                         Poll::Ready(frame) => frame,
-                        Poll::Pending => return Err(begun(first, &mut more)),
+                        Poll::Pending => return begun(first, more),
                     }
                 }
             };
             match frame.map(|frame| frame.map(Frame::into_data)) {
-                None => return Ok(whole(first, more)),
+                None => return whole(first, more),
                 Some(Ok(Ok(data))) => {
                     if first.is_none() && more.is_empty() {
                         first = Some(data);
@@ -276,39 +265,42 @@ impl ResponseBody {
                         more.extend_from_slice(&data);
                     }
                 }
-                // Trailers and errors need the stream.
-                Some(Ok(Err(frame))) => return Err(later(self, first, &mut more, Ok(frame))),
-                Some(Err(error)) => return Err(later(self, first, &mut more, Err(error))),
+                // Trailers need the stream.
+                Some(Ok(Err(trailers))) => {
+                    self.body = Body::stream(Last(Some(trailers)));
+                    return begun(first, more);
+                }
+                Some(Err(BodyError::Failed(fault))) => return Gathered::Failed(fault),
+                Some(Err(_)) => return Gathered::Failed(Box::new(silent(&self.pulse))),
             }
             if first.as_ref().map_or(more.len(), Bytes::len) > GATHERED_BYTES_MAX {
-                return Err(begun(first, &mut more));
+                return begun(first, more);
             }
         }
     }
 }
 
-fn whole(first: Option<Bytes>, more: BytesMut) -> Body {
-    Body::full(first.unwrap_or_else(|| more.freeze()))
+/// What there was of a body when nothing more could be had at once.
+enum Gathered {
+    /// All of it.
+    Whole(Body),
+    /// The beginning, if any.
+    Begun(Option<Frame<Bytes>>),
+    /// It broke off.
+    Failed(Box<Fault>),
 }
 
-fn begun(first: Option<Bytes>, more: &mut BytesMut) -> Option<Frame<Bytes>> {
-    let bytes = first.unwrap_or_else(|| more.split().freeze());
-    (!bytes.is_empty()).then(|| Frame::data(bytes))
+fn whole(first: Option<Bytes>, more: BytesMut) -> Gathered {
+    Gathered::Whole(Body::full(first.unwrap_or_else(|| more.freeze())))
 }
 
-/// What was gathered, with an end that comes after it.
-fn later(
-    body: &mut ResponseBody,
-    first: Option<Bytes>,
-    more: &mut BytesMut,
-    end: Result<Frame<Bytes>, BodyError>,
-) -> Option<Frame<Bytes>> {
-    body.body = Body::stream(Last(Some(end)));
-    begun(first, more)
+fn begun(first: Option<Bytes>, more: BytesMut) -> Gathered {
+    let bytes = first.unwrap_or_else(|| more.freeze());
+    Gathered::Begun((!bytes.is_empty()).then(|| Frame::data(bytes)))
 }
 
-/// A body of one frame or error.
-struct Last(Option<Result<Frame<Bytes>, BodyError>>);
+/// A body of one frame.
+struct Last(Option<Frame<Bytes>>);
 
 impl HttpBody for Last {
     type Data = Bytes;
@@ -318,7 +310,7 @@ impl HttpBody for Last {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        Poll::Ready(self.0.take())
+        Poll::Ready(self.0.take().map(Ok))
     }
 }
 

@@ -7,13 +7,15 @@ use std::time::Instant;
 use alula_capability::CallContext;
 use alula_rt::clock;
 use alula_types::usage::{Start, nanos};
-use alula_types::{Code, Fault, Input, Invocation, Outcome};
+use alula_types::{Code, Fault, FunctionName, Input, Invocation};
 use bytes::Bytes;
-use futures_util::future::{pending, poll_fn};
+use futures_util::future::poll_fn;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
-use wasmtime::{AsContextMut as _, Store};
-use wasmtime_wasi_http::handler::{Prepared, Proxy};
-use wasmtime_wasi_http::{WasiBody, WasiHttpView as _};
+use wasmtime::Store;
+use wasmtime_wasi_http::handler::Proxy;
+use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
+use wasmtime_wasi_http::{WasiBody, WasiHttpView as _, p2, p3};
 
 use crate::egress;
 use crate::engine::Running;
@@ -23,17 +25,32 @@ use crate::js;
 use crate::loaded::{Entrance, Loaded};
 use crate::pulse::Pulse;
 
-/// Where a run sends its answer.
-pub(crate) type Answer = oneshot::Sender<Answered>;
+/// Where a run sends its answer, once. Clones are the same place; when the last one is dropped without
+/// an answer, there is none.
+#[derive(Clone)]
+pub(crate) struct Answer(Arc<Mutex<Option<oneshot::Sender<Answered>>>>);
+
+impl Answer {
+    pub(crate) fn channel() -> (Self, oneshot::Receiver<Answered>) {
+        let (send, receive) = oneshot::channel();
+        (Self(Arc::new(Mutex::new(Some(send)))), receive)
+    }
+
+    /// Sends the answer; only the first one counts.
+    pub(crate) fn send(&self, answered: Answered) {
+        if let Some(send) = self.0.lock().take() {
+            // Whoever asked may have gone away.
+            drop(send.send(answered));
+        }
+    }
+}
 
 /// A run's answer: the body streams while the run goes on.
 pub(crate) enum Answered {
-    /// An HTTP response.
+    /// An HTTP response of a `wasi:http` guest.
     Http(http::Response<WasiBody>),
     /// An HTTP response whose body is the platform's own type.
-    Js(http::Response<alula_types::Body>),
-    /// Anything else.
-    Outcome(Outcome),
+    Platform(http::Response<alula_types::Body>),
 }
 
 /// An instance that can be called.
@@ -64,6 +81,8 @@ pub(crate) async fn run(
 ) {
     let call = guest::call_context(&function.shared, &invocation);
     let input = std::mem::replace(&mut invocation.input, Input::Json(Bytes::new()));
+    // This share outlives the call: a run that fails says why before it is known to give no answer.
+    let held = answer.clone();
     let result = match (&loaded.entrance, input) {
         (Entrance::Command(_) | Entrance::Module(_), Input::Http(request)) => {
             crate::cgi::run(&function, &loaded, &call, &pulse, request, answer).await
@@ -76,7 +95,7 @@ pub(crate) async fn run(
     if let Err(fault) = result {
         pulse.ended(fault);
     }
-    drop((running, invocation));
+    drop((held, running, invocation));
 }
 
 fn unsupported(function: &Function, input: &Input) -> Fault {
@@ -186,39 +205,59 @@ async fn call_http(
     answer: Answer,
 ) -> wasmtime::Result<()> {
     let request = request.map(egress::to_guest);
-    let (send, receive) = futures_channel::oneshot::channel();
-    let prepared =
-        Prepared::new(store.as_context_mut(), proxy, request, |guest: &mut Guest| guest.http(), send)?;
+    match proxy {
+        Proxy::P2(proxy) => call_p2(store, proxy, request, answer).await,
+        Proxy::P3(service) => call_p3(store, service, request, answer).await,
+    }
+}
+
+/// WASI 0.2: the guest answers through a parameter and may go on until it returns.
+async fn call_p2(
+    store: &mut Store<Guest>,
+    proxy: &p2::bindings::Proxy,
+    request: http::Request<WasiBody>,
+    answer: Answer,
+) -> wasmtime::Result<()> {
+    let name = store.data().egress.context().function.clone();
+    let mut http = store.data_mut().http();
+    let request = http.new_incoming_request(Scheme::Http, request)?;
+    let failure = Arc::new(Mutex::new(None));
+    let noted = Arc::clone(&failure);
+    let out = http.new_response_outparam_from_callback(move |response| match response {
+        Ok(response) => answer.send(Answered::Http(response)),
+        Err(code) => *noted.lock() = Some(reported(&name, &code)),
+    })?;
+    proxy.wasi_http_incoming_handler().call_handle(store, request, out).await?;
+    match failure.lock().take() {
+        Some(fault) => Err(fault.into()),
+        None => Ok(()),
+    }
+}
+
+/// WASI 0.3: the guest returns its answer and may go on in tasks of its own.
+async fn call_p3(
+    store: &mut Store<Guest>,
+    service: &p3::bindings::Service,
+    request: http::Request<WasiBody>,
+    answer: Answer,
+) -> wasmtime::Result<()> {
+    let name = store.data().egress.context().function.clone();
+    let (request, sent) = p3::Request::from_http(store.data_mut().http().hooks, request);
     store
         .run_concurrent(async move |accessor| {
-            let mut receive = receive;
-            let mut answer = Some(answer);
-            let mut forward = |receive: &mut futures_channel::oneshot::Receiver<_>| match receive
-                .try_recv()
-            {
-                Ok(Some(Ok(response))) => {
-                    if let Some(answer) = answer.take() {
-                        drop(answer.send(Answered::Http(response)));
-                    }
-                    Ok(())
-                }
-                Ok(Some(Err(error))) => Err(error),
-                Ok(None) | Err(_) => Ok(()),
-            };
-            let mut run = std::pin::pin!(prepared.run(accessor, pending()));
-            // The answer may come while the guest goes on.
-            poll_fn(|cx| {
-                let done = run.as_mut().poll(cx);
-                if let Err(error) = forward(&mut receive) {
-                    return std::task::Poll::Ready(Err(error));
-                }
-                done.map(|done| done.map(|_| ()))
-            })
-            .await?;
+            let response = service.handle(accessor, request).await?;
+            let response = response.map_err(|code| reported(&name, &code))?;
+            let response = accessor.with(|mut store| response.into_http(&mut store, sent))?;
+            answer.send(Answered::Http(response));
             poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
             Ok(())
         })
         .await?
+}
+
+/// An error that the guest returned in place of a response.
+fn reported(name: &FunctionName, code: &dyn std::fmt::Debug) -> Fault {
+    Fault::new(Code::GuestFailed, format!("`{name}` reported {code:?} instead of a response"))
 }
 
 async fn call_js(
@@ -230,7 +269,7 @@ async fn call_js(
     store
         .run_concurrent(async move |accessor| {
             let response = js::call_handle(accessor, script, request).await??;
-            drop(answer.send(Answered::Js(response)));
+            answer.send(Answered::Platform(response));
             js::settled(accessor).await;
             Ok(())
         })

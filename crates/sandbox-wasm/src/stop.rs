@@ -2,6 +2,7 @@
 
 use alula_types::{Code, Fault, FunctionName};
 use wasmtime::{Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
 
 /// Why the host ended a guest that would have gone on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,10 @@ pub(crate) fn fault(function: &FunctionName, error: &wasmtime::Error, refused: R
     if refused.memory {
         let text = format!("`{function}` ran out of its memory");
         return Fault::new(Code::MemoryRefused, text);
+    }
+    if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        let text = format!("`{function}` ended with exit code {} and without a response", exit.0);
+        return Fault::new(Code::NoResponse, text);
     }
     match error.downcast_ref::<Trap>() {
         Some(trap) => trapped(function, *trap),
