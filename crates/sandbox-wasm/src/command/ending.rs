@@ -13,8 +13,20 @@ pub(super) fn code(file: &Path, error: &wasmtime::Error) -> u8 {
         return exit_code(exit.0);
     }
     // A closed stderr is no reason to end differently.
-    drop(writeln!(std::io::stderr(), "alula: `{}` crashed: {error:?}", file.display()));
+    drop(writeln!(std::io::stderr(), "alula: `{}` {}", file.display(), describe(error)));
     CRASHED
+}
+
+/// The cause, and below it where in the guest it happened. The host's own stack says nothing to anybody.
+fn describe(error: &wasmtime::Error) -> String {
+    let mut causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    let cause = causes.pop().unwrap_or_default();
+    let mut text = format!("crashed: {cause}");
+    for context in causes {
+        text.push('\n');
+        text.push_str(&context);
+    }
+    text
 }
 
 /// What a parent process sees of an exit status: its low eight bits (POSIX, `_exit`).

@@ -4,9 +4,9 @@
 //! the person who runs it, so it has no deadline and no CPU budget; it still reaches only the folders,
 //! hosts and variables it was given.
 //!
-//! The guest has a thread of its own and may block it: a file read costs a system call, not a hand-over,
-//! and a computation pays nothing for being interruptible. An interrupt (SIGINT) therefore does not end
-//! the thread: `run` returns at once and its caller ends the process.
+//! The guest has a thread and a runtime of its own and may block the thread: a file read costs a system
+//! call, not a hand-over, and a computation pays nothing for being interruptible. An interrupt (SIGINT)
+//! therefore does not end the thread: `run` returns at once and its caller ends the process.
 
 mod dir;
 mod ending;
@@ -60,17 +60,27 @@ const THREAD_STACK: usize = 8 << 20;
 ///
 /// A fault when the guest could not be started: the file, a folder, an import or an export is not right.
 pub async fn run(options: Options) -> Result<u8, Fault> {
+    let failed = |error| Fault::new(Code::Internal, format!("starting a thread: {error}"));
     let (done, outcome) = oneshot::channel();
-    let runtime = tokio::runtime::Handle::current();
+    // The worker drives connections while the guest blocks its thread. The caller's runtime would be gone
+    // under the guest after an interrupt.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("command-io")
+        .enable_all()
+        .build()
+        .map_err(failed)?;
     std::thread::Builder::new()
         .name("command".into())
         .stack_size(THREAD_STACK)
         .spawn(move || {
             let result = runtime.block_on(execute::execute(options));
+            // A lookup that never ends must not hold up the end of the command.
+            runtime.shutdown_background();
             // Nobody waits any more after an interrupt.
             drop(done.send(result));
         })
-        .map_err(|error| Fault::new(Code::Internal, format!("starting a thread: {error}")))?;
+        .map_err(failed)?;
     tokio::select! {
         outcome = outcome => outcome.unwrap_or_else(|_| {
             Err(Fault::new(Code::Internal, "the thread of the command panicked"))
