@@ -6,6 +6,7 @@
 
 pub mod c;
 pub mod command;
+pub mod javascript;
 mod pip;
 pub mod python;
 pub mod rust_target;
@@ -87,18 +88,13 @@ pub async fn build(request: &BuildRequest, progress: &dyn Progress) -> Result<Pa
     match Language::of(&request.source) {
         Some(Language::Python) => python::build(request, progress).await,
         Some(Language::C) => c::build(request, progress).await,
-        Some(language) => Err(unfinished(language, progress)),
+        Some(Language::JavaScript) => javascript::build(request, progress).await,
         None => Err(Fault::new(
             Code::BuildFailed,
             format!("no builder knows the source file `{}`", request.source.display()),
         )
         .hint("`source` takes .js, .ts, .py and .c files; use `build` and `component` for others")),
     }
-}
-
-fn unfinished(language: Language, progress: &dyn Progress) -> Fault {
-    progress.step("looking for a builder");
-    Fault::new(Code::ToolMissing, format!("there is no builder for {language:?} yet"))
 }
 
 #[cfg(test)]
