@@ -1,5 +1,6 @@
 //! Decisions: what a function's grants let it reach. Plain functions over values, no I/O.
 
+pub mod address;
 pub mod http;
 pub mod net;
 
