@@ -157,7 +157,7 @@ export class Message {
     const body = this[BODY];
     if (body && body.text !== undefined && !body.stream && !this._used) {
       this._used = true;
-      return body.text.toWellFormed();
+      return body.text.toWellFormed().replace(/^\ufeff/, "");
     }
     return decodeText(await this.#consume());
   }

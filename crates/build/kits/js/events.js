@@ -84,9 +84,7 @@ export class EventTarget {
     }
     event.target = event.currentTarget = this;
     event.eventPhase = 2;
-    const handler = this[`on${event.type}`];
     const list = [...(this.#listeners.get(event.type) ?? [])];
-    if (typeof handler === "function") call(handler, this, event);
     for (const entry of list) {
       if (event.cancelBubble) break;
       if (entry.removed) continue;
@@ -114,7 +112,7 @@ const MAKE = Symbol("make");
 export class AbortSignal extends EventTarget {
   #reason = undefined;
   #aborted = false;
-  onabort = null;
+  #onabort = null;
 
   constructor(key) {
     if (key !== MAKE) throw new TypeError("Illegal constructor");
@@ -123,6 +121,16 @@ export class AbortSignal extends EventTarget {
 
   get aborted() {
     return this.#aborted;
+  }
+
+  get onabort() {
+    return this.#onabort;
+  }
+
+  set onabort(handler) {
+    if (this.#onabort) this.removeEventListener("abort", this.#onabort);
+    this.#onabort = typeof handler === "function" ? handler : null;
+    if (this.#onabort) this.addEventListener("abort", this.#onabort);
   }
 
   get reason() {

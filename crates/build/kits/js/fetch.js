@@ -223,11 +223,12 @@ export async function fetch(input, init = {}) {
 }
 
 async function send(request, signal, wasRedirected) {
-  const url = new URL(request.url);
+  const at = request.url.indexOf("#");
+  const url = at < 0 ? request.url : request.url.slice(0, at);
   const { body } = outgoing(request);
   const record = {
     method: request.method,
-    url: url.hash === "" ? url.href : url.href.slice(0, -url.hash.length),
+    url,
     fields: headersToLines(request.headers),
     body,
   };
@@ -244,7 +245,7 @@ async function send(request, signal, wasRedirected) {
     signal?.throwIfAborted();
     throw new TypeError("fetch failed", { cause: new Error(answer.val) });
   }
-  const response = new Response(INCOMING, { ...answer.val, url: url.href, redirected: wasRedirected });
+  const response = new Response(INCOMING, { ...answer.val, url, redirected: wasRedirected });
   const host = response[BODY]?.host;
   if (host) signal?.addEventListener("abort", () => host.fail(signal.reason), { once: true });
   return response;

@@ -18,7 +18,10 @@ function begin() {
 }
 
 export const performance = {
-  now: () => (life.loading ? 0 : clock() - begin().monotonic),
+  now: () => {
+    const { monotonic } = begin();
+    return monotonic === null ? 0 : clock() - monotonic;
+  },
   get timeOrigin() {
     return begin().wall;
   },
