@@ -13,7 +13,7 @@ import sys
 import traceback
 
 import alula_app
-from alula import _ports
+from alula import _imports, _ports, _report
 from alula._loop import LOOP
 from alula._outbound import fetch
 from alula._serve import Server
@@ -46,6 +46,14 @@ def _handler():
 _server = Server(_handler())
 _ports._Host.fetch = fetch
 _ports._Host.spawn = _server.spawn
+
+
+_imports.load_late(alula_app.ROOTS)
+_report.keep_sources(_imports.authored(alula_app.ROOTS[:1]))
+_imports.explain_missing()
+for _output in (sys.stdout, sys.stderr):
+    # A line is a line of the log as soon as it is printed.
+    _output.reconfigure(line_buffering=True)
 
 
 class IncomingHandler(_IncomingHandler):

@@ -10,13 +10,16 @@ import contextvars
 import heapq
 import sys
 import time
-import traceback
 
 from wit_world.imports import monotonic_clock, poll
+
+from ._report import report
 
 # After so many turns without waiting, the pollables are looked at, so that a task that never rests
 # does not starve the others.
 _BUSY_TURNS = 16
+
+_STUCK = "the function waits for something that can never happen"
 
 
 class Loop(asyncio.AbstractEventLoop):
@@ -32,14 +35,22 @@ class Loop(asyncio.AbstractEventLoop):
     # --- running ---
 
     def run(self, task):
-        """Runs until a task is done. Raises `RuntimeError` when it waits for what cannot come."""
+        """Runs until a task is done. One that waits for what cannot come is cancelled."""
         while not task.done():
+            if self._is_stuck() and not task.cancel(_STUCK):
+                raise RuntimeError(_STUCK)
             self._turn()
 
     def drain(self, tasks):
         """Runs until a set of tasks, which may grow and shrink meanwhile, is empty."""
         while tasks:
+            if self._is_stuck():
+                for task in list(tasks):
+                    task.cancel(_STUCK)
             self._turn()
+
+    def _is_stuck(self):
+        return not (self._ready or self._timers or self._waits)
 
     async def ready(self, pollable):
         """Waits until a pollable is ready, and drops it whatever happens."""
@@ -82,7 +93,7 @@ class Loop(asyncio.AbstractEventLoop):
         waits = list(self._waits)
         if not timers:
             if not waits:
-                raise RuntimeError("the function waits for something that can never happen")
+                return
             if len(waits) == 1:
                 waits[0].block()
                 self._wake(waits)
@@ -167,7 +178,7 @@ class Loop(asyncio.AbstractEventLoop):
         print(context.get("message", "an error in a task"), file=sys.stderr)
         error = context.get("exception")
         if error is not None:
-            traceback.print_exception(error)
+            report(error)
 
     def call_exception_handler(self, context):
         (self._handler or self._default)(self, context)

@@ -1,8 +1,6 @@
 """One request: from `wasi:http` to the author's `fetch`, and its response back."""
 
 import os
-import sys
-import traceback
 
 from componentize_py_types import Err, Ok
 from wit_world.imports import types
@@ -11,6 +9,7 @@ from wit_world.imports.types import Fields, OutgoingBody, OutgoingResponse, Resp
 from ._headers import Headers
 from ._http import Request, Response
 from ._loop import LOOP, start
+from ._report import report
 from ._stream import Incoming, send
 
 _METHODS = {
@@ -109,7 +108,7 @@ class Server:
             response = await self._handler(request, os.environ)
             head, body = _head(response)
         except BaseException as error:
-            traceback.print_exception(error)
+            report(error)
             name = type(error).__name__
             failed = types.ErrorCode_InternalError(f"the handler raised {name}")
             ResponseOutparam.set(out, Err(failed))
@@ -122,7 +121,7 @@ async def _logged(awaitable):
     try:
         return await awaitable
     except BaseException as error:
-        traceback.print_exception(error)
+        report(error)
 
 
 def _head(response):
@@ -170,9 +169,3 @@ async def _write(head, source, out):
         ResponseOutparam.set(out, Ok(head))
         stream = body.write()
     await send(stream, body, source)
-
-
-def flush_output():
-    """Hands printed text to the host."""
-    sys.stdout.flush()
-    sys.stderr.flush()

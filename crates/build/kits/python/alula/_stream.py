@@ -1,12 +1,13 @@
 """Bodies on the wire: `wasi:io` streams as async iterators, and back."""
 
-import traceback
+import sys
 
 from componentize_py_types import Err
 from wit_world.imports.streams import StreamError_Closed
 from wit_world.imports.types import OutgoingBody
 
 from ._loop import LOOP
+from ._report import report
 
 # Bytes asked for at a time. The host gives what has arrived, mostly less.
 CHUNK = 65536
@@ -76,7 +77,7 @@ async def send(stream, body, source):
                     break
     except Exception as error:
         whole = False
-        traceback.print_exception(error)
+        report(error)
     finally:
         stream.__exit__(None, None, None)
         close = getattr(source, "aclose", None)
@@ -86,7 +87,7 @@ async def send(stream, body, source):
             try:
                 OutgoingBody.finish(body, None)
             except Err as error:
-                print(f"the body could not be finished: {error.value!r}")
+                print(f"the body could not be finished: {error.value!r}", file=sys.stderr)
         else:
             body.__exit__(None, None, None)
 

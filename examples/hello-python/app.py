@@ -1,0 +1,5 @@
+from alula import Response
+
+
+async def fetch(request, env):
+    return Response("Hello from Python\n")
