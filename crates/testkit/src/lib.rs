@@ -1,18 +1,14 @@
-//! What end-to-end tests need: the built binary, clients, conditions, built guests.
+//! What every end-to-end test stands on: where the repository and the built binary are, folders of a
+//! test's own, patience, and one builder at a time.
 //!
 //! Everything here panics with a readable message instead of returning errors: a test that cannot
 //! go on has failed. Nothing sleeps for a fixed time; whatever waits, waits for a condition with a
 //! deadline.
 
 pub mod build;
-pub mod http;
-pub mod program;
-pub mod tcp;
 pub mod wait;
 
-pub use program::{Program, Server};
 pub use tempfile::TempDir;
-pub use wait::eventually;
 
 use std::path::{Path, PathBuf};
 
@@ -43,29 +39,4 @@ pub fn folder() -> TempDir {
         .prefix("alula-test-")
         .tempdir()
         .expect("a temporary folder can be made")
-}
-
-/// Copies a folder of the repository (an example) into a new temporary one, without what was built
-/// there.
-pub fn copy_of(path: &str) -> TempDir {
-    let copy = folder();
-    copy_folder(&root().join(path), copy.path());
-    copy
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    const BUILT: &[&str] = &["target", "node_modules", ".alula", "__pycache__"];
-    std::fs::create_dir_all(to).expect("a folder can be made in the test's own");
-    for entry in std::fs::read_dir(from).unwrap_or_else(|e| panic!("{}: {e}", from.display())) {
-        let entry = entry.expect("the folder can be read");
-        let (name, path) = (entry.file_name(), entry.path());
-        if BUILT.iter().any(|built| name == *built) {
-            continue;
-        }
-        if path.is_dir() {
-            copy_folder(&path, &to.join(name));
-        } else {
-            std::fs::copy(&path, to.join(name)).expect("a file can be copied");
-        }
-    }
 }

@@ -27,7 +27,7 @@ const HOGS: &[(&str, &str)] = &[
 /// One row for each hog.
 pub(crate) async fn hogs(options: &Options) -> Result<Vec<Group>> {
     let hello = apps::rust("examples/hello-rust", "hello_rust.wasm").await?;
-    let probe = apps::rust("guests/http", "http.wasm").await?;
+    let probe = apps::rust("guests/http", "guest_http.wasm").await?;
     let app = apps::app(&[
         Function { name: "hello".into(), wasm: &hello, settings: "" },
         Function { name: "hog".into(), wasm: &probe, settings: "timeout = \"5s\"" },
