@@ -21,10 +21,10 @@
 //! `localhost`, do not. A name still has to be granted by name: a network grants no names.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::str::FromStr;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 
 use crate::address::is_public;
 
@@ -103,32 +103,9 @@ impl HttpGrants {
         Ok(Self { entries: entries.iter().map(parse).collect::<Result<_, _>>()?, anywhere: false })
     }
 
-    /// Compiles the list of `alula run --allow-http=…`: `HOST` for every port and scheme, `HOST:PORT`, or
-    /// a grant as in a manifest. `localhost` stands for the loopback addresses as well: whoever types it
-    /// means them.
+    /// Compiles the list of `alula run --allow-http=…`; see [`expand_hosts`].
     pub fn compile_hosts<S: AsRef<str>>(entries: &[S]) -> Result<Self, String> {
-        let full = |text: &S| {
-            let text = text.as_ref();
-            let has_port = match text.rsplit_once(':') {
-                Some((_, port)) => !port.ends_with(']') && !text.ends_with(':'),
-                None => false,
-            };
-            match (text == "*" || text.contains("://"), has_port) {
-                (true, _) => text.to_owned(),
-                (false, true) => format!("*://{text}"),
-                (false, false) => format!("*://{text}:*"),
-            }
-        };
-        let mut grants = Self::compile(&entries.iter().map(full).collect::<Vec<_>>())?;
-        let local = |entry: &&Entry| matches!(&entry.host, Host::Name(name) if name == "localhost");
-        let loopback = |entry: &Entry| {
-            let v4 = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8));
-            let networks = [v4, IpNet::from(IpAddr::from(Ipv6Addr::LOCALHOST))];
-            networks.map(|network| Entry { host: Host::Network(network), ..entry.clone() })
-        };
-        let more: Vec<_> = grants.entries.iter().filter(local).flat_map(loopback).collect();
-        grants.entries.extend(more);
-        Ok(grants)
+        Self::compile(&expand_hosts(entries))
     }
 
     /// Whether nothing is granted at all.
@@ -197,6 +174,28 @@ impl Entry {
             Port::Any => true,
         }
     }
+}
+
+/// The hosts of a command line as grants of a manifest: `HOST` is every port and scheme, `HOST:PORT` every
+/// scheme, and a grant stays as it is. `localhost` stands for the loopback addresses as well: whoever types
+/// it means them.
+pub fn expand_hosts<S: AsRef<str>>(entries: &[S]) -> Vec<String> {
+    let mut grants = Vec::new();
+    for text in entries.iter().map(AsRef::as_ref) {
+        if text == "*" || text.contains("://") {
+            grants.push(text.to_owned());
+            continue;
+        }
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port),
+            _ => (text, "*"),
+        };
+        grants.push(format!("*://{host}:{port}"));
+        if host.eq_ignore_ascii_case("localhost") {
+            grants.extend(["127.0.0.0/8", "[::1]"].map(|inside| format!("*://{inside}:{port}")));
+        }
+    }
+    grants
 }
 
 fn origin(scheme: &str, host: &str, port: u16) -> String {

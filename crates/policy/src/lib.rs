@@ -4,7 +4,7 @@ pub mod address;
 pub mod http;
 pub mod net;
 
-pub use http::{Address, Denied, HttpGrants};
+pub use http::{Address, Denied, HttpGrants, expand_hosts};
 pub use net::NetGrants;
 
 /// The compiled grants of one function.
