@@ -7,12 +7,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alula_rt::clock;
 use alula_sandbox::Installed;
 use alula_types::usage::nanos;
-use alula_types::{Code, Fault, FunctionName, Invocation, Outcome, Place, Revision};
+use alula_types::{Code, Fault, FunctionName, Invocation, Outcome, Place, Revision, Settlement};
 use arc_swap::ArcSwap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -92,7 +92,7 @@ impl Function {
         let outcome = async {
             invocation.place = match self.try_admit(node) {
                 Some(place) => place,
-                None => self.wait(node, &invocation).await?,
+                None => self.wait(node, invocation.deadline, &settlement).await?,
             };
             self.installed.invoke(invocation).await
         };
@@ -105,7 +105,12 @@ impl Function {
         Some(Place::holding((own, shared)))
     }
 
-    async fn wait(&self, node: &Dispatcher, invocation: &Invocation) -> Result<Place, Fault> {
+    async fn wait(
+        &self,
+        node: &Dispatcher,
+        deadline: Instant,
+        settlement: &Settlement,
+    ) -> Result<Place, Fault> {
         let limits = &self.revision.limits;
         let name = &self.revision.function;
         let _waiting = self.enter_queue().ok_or_else(|| {
@@ -113,9 +118,9 @@ impl Function {
                 .retry_after(RETRY_AFTER)
         })?;
         let since = clock::now();
-        let until = invocation.deadline.min(since + limits.queue_wait);
+        let until = deadline.min(since + limits.queue_wait);
         let place = clock::until(until, self.acquire(node)).await;
-        invocation.settlement.queue_ns.store(nanos(clock::now() - since), Relaxed);
+        settlement.queue_ns.store(nanos(clock::now() - since), Relaxed);
         let (own, shared) = place.map_err(|_| {
             let waited = limits.queue_wait.as_millis();
             Fault::new(Code::QueueTimedOut, format!("no place for `{name}` within {waited} ms"))

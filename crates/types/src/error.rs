@@ -122,6 +122,7 @@ codes! {
     FileMissing "E0408" User 404 "there is no such file" "check the path";
     RangeRefused "E0409" User 416 "the range lies outside the file" "ask for a range within `content-range`";
     FunctionBroken "E0410" User 502 "the function has not been built" "mend what the build says; the terminal has it too";
+    PreconditionFailed "E0411" User 412 "a condition of the request does not hold" "fetch the current state and try again";
     // 09xx: Alula itself
     Internal "E0901" Bug 500 "Alula made a mistake" "report it with the invocation id";
     SocketRefused "E0902" User 500 "a socket could not be opened" "choose another address with `--listen`";

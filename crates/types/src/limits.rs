@@ -175,3 +175,22 @@ impl Default for GatewayLimits {
         Self::DEFAULT
     }
 }
+
+/// What the gateway does by the piece; no configuration changes these.
+pub mod edge {
+    use super::{ByteSize, Duration};
+
+    /// Bytes of a response that wait in one connection before its body is asked for more.
+    ///
+    /// Two rounds of a loopback socket's buffer: more only adds memory per slow client.
+    pub const WRITE_BUFFER: ByteSize = ByteSize::kib(128);
+    /// Bytes of a static file read at once; a page fault's worth of work per hop to a blocking thread.
+    pub const FILE_CHUNK: ByteSize = ByteSize::kib(128);
+    /// How long what a refused client still sends is read and thrown away, because closing at once would
+    /// reset the connection and lose the refusal on its way.
+    pub const LINGER: Duration = Duration::from_secs(1);
+    /// Bytes thrown away in that time.
+    pub const LINGER_BYTES: ByteSize = ByteSize::mib(1);
+    /// Pause of the accepting loop when the system has no more sockets to give.
+    pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+}
