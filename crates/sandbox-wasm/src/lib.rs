@@ -7,6 +7,7 @@
 
 mod cache;
 mod cgi;
+mod client;
 pub mod command;
 pub mod compile;
 mod egress;

@@ -4,13 +4,15 @@ use std::path::Path;
 
 use alula_types::{Code, Fault};
 use wasmtime::component::{self, Component};
-use wasmtime::{Config, Engine, Linker, Module, Store, WasmBacktraceDetails};
-use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::{I32Exit, p0, p1, p2, p3};
+use wasmtime::{Config, Engine, Module, Store, WasmBacktraceDetails};
+use wasmtime_wasi::{p2, p3};
 
+use super::filesystem;
 use super::network;
+use super::preview1;
 use super::state::{ModuleState, State};
 use super::{Options, ending};
+use crate::client;
 use crate::inspect::{self, Form};
 
 /// Runs the command; the result is its exit code.
@@ -39,7 +41,7 @@ async fn module(engine: &Engine, wasm: &[u8], options: &Options) -> Result<u8, F
     let module = Module::new(engine, wasm).map_err(|error| refused(file, wasm, &error))?;
     let mut store = Store::new(engine, ModuleState::new(options)?);
     store.limiter(|state| &mut state.limits);
-    let linker = preview1(engine).map_err(internal)?;
+    let linker = preview1::linker(engine).map_err(internal)?;
     let missing: Vec<String> = module
         .imports()
         .filter(|import| linker.get(&mut store, import.module(), import.name()).is_err())
@@ -54,23 +56,6 @@ async fn module(engine: &Engine, wasm: &[u8], options: &Options) -> Result<u8, F
         start.call_async(&mut store, ()).await
     };
     Ok(run.await.map_or_else(|error| ending::code(file, &error), |()| 0))
-}
-
-/// Preview 1 under its released name and the name of the snapshot before it.
-fn preview1(engine: &Engine) -> wasmtime::Result<Linker<ModuleState>> {
-    let wasi: fn(&mut ModuleState) -> &mut WasiP1Ctx = |state| &mut state.wasi;
-    let mut linker = Linker::new(engine);
-    p1::add_to_linker_async(&mut linker, wasi)?;
-    p0::add_to_linker_async(&mut linker, wasi)?;
-    // An exit code is a `u32` in the specification; the engine refuses those from 126 on.
-    linker.allow_shadowing(true);
-    for snapshot in ["wasi_snapshot_preview1", "wasi_unstable"] {
-        linker.func_wrap(snapshot, "proc_exit", |status: i32| -> wasmtime::Result<()> {
-            Err(I32Exit(status).into())
-        })?;
-    }
-    linker.allow_shadowing(false);
-    Ok(linker)
 }
 
 async fn component(engine: &Engine, wasm: &[u8], options: &Options) -> Result<u8, Fault> {
@@ -120,6 +105,8 @@ fn interfaces(engine: &Engine, checked: bool) -> wasmtime::Result<component::Lin
     p3::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    client::link(&mut linker)?;
+    filesystem::link(&mut linker)?;
     if checked {
         network::link_lookups(&mut linker)?;
     }

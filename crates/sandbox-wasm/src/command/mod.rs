@@ -11,7 +11,9 @@
 mod dir;
 mod ending;
 mod execute;
+mod filesystem;
 mod network;
+mod preview1;
 mod state;
 mod stdio;
 

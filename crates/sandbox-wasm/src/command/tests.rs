@@ -55,6 +55,7 @@ fn module(imports: &str, body: &str) -> String {
         "args_sizes_get" | "environ_sizes_get" | "args_get" | "environ_get" => {
             "(param i32 i32) (result i32)"
         }
+        "path_remove_directory" => "(param i32 i32 i32) (result i32)",
         "fd_prestat_get" => "(param i32 i32) (result i32)",
         "fd_write" | "fd_read" => "(param i32 i32 i32 i32) (result i32)",
         "path_open" => "(param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)",
@@ -68,7 +69,7 @@ fn module(imports: &str, body: &str) -> String {
         })
         .collect();
     format!(
-        "(module {imports} (memory (export \"memory\") 1) (data (i32.const 64) \"note.txt\")
+        "(module {imports} (memory (export \"memory\") 1) (data (i32.const 64) \"note.txt/\")
            (func (export \"_start\") (local $n i32) {body}))"
     )
 }
@@ -149,6 +150,7 @@ const WRITE: u64 = 1 << 6;
 const SUCCESS: u8 = 0;
 const BADF: u8 = 8;
 const NOENT: u8 = 44;
+const NOTDIR: u8 = 54;
 /// `errno::perm` and `errno::notcapable`.
 const REFUSED: [u8; 2] = [63, 76];
 
@@ -175,6 +177,22 @@ async fn a_read_only_folder_refuses_writing() {
         assert!(REFUSED.contains(&code), "flags {flags} rights {rights} gave {code}");
     }
     assert_eq!(std::fs::read(folder.path().join("note.txt")).expect("there"), b"kept");
+}
+
+#[tokio::test]
+async fn a_directory_is_removed_also_with_a_slash_after_its_name() {
+    let folder = TempDir::new().expect("a folder");
+    let made = folder.path().join("note.txt");
+    let text = module(
+        "path_remove_directory proc_exit",
+        "(call $proc_exit (call $path_remove_directory (i32.const 3) (i32.const 64) (i32.const 9)))",
+    );
+    let dir = || Dir { host: folder.path().into(), guest: "/d".into(), read_only: false };
+    std::fs::create_dir(&made).expect("made");
+    assert_eq!(run_text(&text, |options| options.dirs.push(dir())).await, Ok(SUCCESS));
+    assert!(!made.exists());
+    std::fs::write(&made, "a file").expect("written");
+    assert_eq!(run_text(&text, |options| options.dirs.push(dir())).await, Ok(NOTDIR));
 }
 
 #[tokio::test]
