@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every check and every test, in the order in which failures are cheapest.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::{process, repo, tidy};
@@ -20,11 +20,12 @@ const STAGES: &[Stage] = &[
     ("tidy", |_| tidy::run()),
     ("clippy", clippy),
     ("build", build),
+    ("examples", examples),
     ("doc tests", doc_tests),
     ("tests", tests),
 ];
 
-const SLOW_CHECKS: &[&str] = &["clippy", "doc tests"];
+const SLOW_CHECKS: &[&str] = &["clippy", "examples", "doc tests"];
 
 /// Runs the stages until one fails.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
@@ -97,6 +98,29 @@ fn clippy(_: &[&str]) -> Result<(), String> {
 /// tests, so that the engine is built once.
 fn build(_: &[&str]) -> Result<(), String> {
     process::run(&mut process::cargo(&["build"], &["--workspace", "--all-targets"]))
+}
+
+/// Builds every example as its author would. That also installs the languages' tools, so that no test waits
+/// for a download.
+fn examples(_: &[&str]) -> Result<(), String> {
+    let alula = process::target_folder().join("debug/alula");
+    let manifests = repo::files(&["toml"])?.into_iter().filter_map(|file| {
+        let folder = file.path.strip_suffix("/alula.toml")?.to_owned();
+        folder.starts_with("examples/").then_some(folder)
+    });
+    for folder in manifests {
+        let mut command = Command::new(&alula);
+        command.current_dir(repo::root()).args(["build", &folder]).stdin(Stdio::null());
+        // Its output is for authors; what matters here is said when it fails.
+        let done = command.env_remove("CARGO_TARGET_DIR").output();
+        let done = done.map_err(|error| format!("starting {}: {error}", alula.display()))?;
+        if !done.status.success() {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            eprintln!("{}{}", text(&done.stdout), text(&done.stderr));
+            return Err(format!("`alula build {folder}` ended with {}", done.status));
+        }
+    }
+    Ok(())
 }
 
 fn doc_tests(_: &[&str]) -> Result<(), String> {
