@@ -2,7 +2,7 @@
 export default async function () {
   console.log("text", 1, -0, 1.5, 10n, true, null, undefined, Symbol("s"));
   console.log(["a", 1, [2, [3, [4]]]], { a: 1, b: { c: { d: { e: 1 } } } }, [], {});
-  console.log("%s is %d years and %i, %f, %j %o %%", "Bob", 42.5, 42.9, "1.5", { a: 1 }, [1], "extra");
+  console.log("%s is %d years and %i, %f, %j %%", "Bob", 42.5, 42.9, "1.5", { a: 1 }, "extra");
   console.log(new Map([["k", { v: 1 }]]), new Set([1, "two"]), new Date(0), /re/g);
   console.log([undefined, null, , 3], { "quoted-key": 1, valid: "it's" });
   console.log(function named() {}, () => {}, class Thing {}, async () => {});

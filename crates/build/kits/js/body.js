@@ -4,46 +4,64 @@
 // someone asks for one, and a body that came from the host goes back to it without one.
 import { HostBody, sendBody } from "./host.js";
 import { decodeText, encodeUtf8, toBytes } from "./encoding.js";
-import { ReadableStream, STATE } from "./readable.js";
+import { ReadableStream, STATE as STREAM } from "./readable.js";
+import { Headers, headersFromLines } from "./headers.js";
 import { URLSearchParams } from "./url.js";
 import { Blob, FormData, bytesOf, concat, decodeFormData, encodeMultipart } from "./blob.js";
 
-export const BODY = Symbol("body");
+// Where a Request and a Response keep everything. For one that came from the host it is the host's own
+// record ({ method, url, fields, body } or { status, fields, body }), so that receiving a request costs
+// one object; `headers`, `source` (the body as above), `used` and the rest are added when needed.
+export const STATE = Symbol("state");
 
-export function extractBody(init, headers) {
-  if (init === null || init === undefined) return null;
-  let type = null;
-  let body;
-  if (typeof init === "string") {
-    body = { text: init };
-    type = "text/plain;charset=UTF-8";
-  } else if (init instanceof ReadableStream) {
+const TEXT = "text/plain;charset=UTF-8";
+
+// What a program gave as a body, and the content type that goes with it (or null).
+export function extractBody(init) {
+  if (typeof init === "string") return { source: { text: init }, type: TEXT };
+  if (init === null || init === undefined) return { source: null, type: null };
+  if (init instanceof ReadableStream) {
     if (init.locked) throw new TypeError("Response body object should not be disturbed or locked");
-    body = { stream: init };
-  } else if (init instanceof URLSearchParams) {
-    body = { text: init.toString() };
-    type = "application/x-www-form-urlencoded;charset=UTF-8";
-  } else if (init instanceof Blob) {
-    body = { bytes: bytesOf(init) };
-    type = init.type || null;
-  } else if (init instanceof FormData) {
-    const form = encodeMultipart(init);
-    body = { bytes: form.bytes };
-    type = form.type;
-  } else if (ArrayBuffer.isView(init) || init instanceof ArrayBuffer) {
-    body = { bytes: toBytes(init).slice() };
-  } else if (typeof init === "object" && init[Symbol.asyncIterator]) {
-    body = { stream: ReadableStream.from(init) };
-  } else {
-    body = { text: String(init) };
-    type = "text/plain;charset=UTF-8";
+    return { source: { stream: init }, type: null };
   }
-  if (type !== null && !headers.has("content-type")) headers.set("content-type", type);
-  return body;
+  if (init instanceof URLSearchParams) {
+    const type = "application/x-www-form-urlencoded;charset=UTF-8";
+    return { source: { text: init.toString() }, type };
+  }
+  if (init instanceof Blob) return { source: { bytes: bytesOf(init) }, type: init.type || null };
+  if (init instanceof FormData) {
+    const { bytes, type } = encodeMultipart(init);
+    return { source: { bytes }, type };
+  }
+  if (ArrayBuffer.isView(init) || init instanceof ArrayBuffer) {
+    return { source: { bytes: toBytes(init).slice() }, type: null };
+  }
+  if (typeof init === "object" && init[Symbol.asyncIterator]) {
+    return { source: { stream: ReadableStream.from(init) }, type: null };
+  }
+  return { source: { text: String(init) }, type: TEXT };
 }
 
-// The body that the host sent with a request or response.
-export function hostBody(body) {
+// Gives a new message its headers and body.
+export function fill(state, headers, body) {
+  const { source, type } = extractBody(body);
+  state.source = source;
+  if (headers === undefined || headers === null) {
+    state.fields = type === null ? "" : `content-type: ${type}\n`;
+    return;
+  }
+  state.headers = new Headers(headers);
+  if (type !== null && !state.headers.has("content-type")) state.headers.set("content-type", type);
+}
+
+// The body of a message, made from what the host sent when it is first needed.
+export function bodyOf(message) {
+  const state = message[STATE];
+  if (state.source === undefined) state.source = hostBody(state.body);
+  return state.source;
+}
+
+function hostBody(body) {
   switch (body.tag) {
     case "chunks":
       return { host: new HostBody(body.val) };
@@ -95,16 +113,18 @@ async function allBytes(body) {
   return pieces.length === 0 ? new Uint8Array(0) : concat(pieces);
 }
 
-// The record for the host, and a promise of the body's end when it is still to be sent.
+const EMPTY = { body: { tag: "empty" }, done: null };
+
+// The body for the host, and a promise of its end when it is still to be sent.
 export function outgoing(message) {
-  const body = message[BODY];
-  if (body === null) return { body: { tag: "empty" }, done: null };
-  if (message.bodyUsed) throw new TypeError("Body is unusable: Body has already been read");
-  message._used = true;
+  const body = bodyOf(message);
+  if (body === null) return EMPTY;
+  const { text, bytes, host } = body;
+  if (bodyUsed(message)) throw new TypeError("Body is unusable: Body has already been read");
+  message[STATE].used = true;
   if (!body.stream) {
-    if (body.text !== undefined) return { body: { tag: "text", val: body.text.toWellFormed() }, done: null };
-    if (body.bytes) return { body: { tag: "bytes", val: body.bytes }, done: null };
-    const { host } = body;
+    if (text !== undefined) return { body: { tag: "text", val: text.toWellFormed() }, done: null };
+    if (bytes) return { body: { tag: "bytes", val: bytes }, done: null };
     const sent = sendBody(() => host.read(), () => host.drop());
     return { body: { tag: "chunks", val: sent.chunks }, done: sent.done };
   }
@@ -112,8 +132,7 @@ export function outgoing(message) {
   const next = async () => {
     const { value, done } = await reader.read();
     if (done) return null;
-    if (typeof value === "string") return encodeUtf8(value);
-    return toBytes(value);
+    return typeof value === "string" ? encodeUtf8(value) : toBytes(value);
   };
   const sent = sendBody(next, (error) => reader.cancel(error).catch(() => {}));
   return { body: { tag: "chunks", val: sent.chunks }, done: sent.done };
@@ -121,45 +140,53 @@ export function outgoing(message) {
 
 // Lets go of a body that nobody read.
 export function discard(message) {
-  message[BODY]?.host?.drop();
+  const { source, body } = message[STATE];
+  if (source) source.host?.drop();
+  else if (source === undefined && body.tag === "chunks") body.val.bytes.drop();
+}
+
+export function bodyUsed(message) {
+  const state = message[STATE];
+  const stream = state.source?.stream;
+  return state.used === true || (stream !== undefined && stream[STREAM].disturbed);
+}
+
+export function headersOf(message) {
+  const state = message[STATE];
+  return (state.headers ??= headersFromLines(state.fields));
+}
+
+async function consume(message) {
+  const body = bodyOf(message);
+  if (bodyUsed(message) || body?.stream?.locked) {
+    throw new TypeError("Body is unusable: Body has already been read");
+  }
+  if (body === null) return new Uint8Array(0);
+  message[STATE].used = true;
+  return allBytes(body);
 }
 
 export class Message {
-  [BODY] = null;
-  _headers = null;
-  _used = false;
-
   get headers() {
-    return this._headers;
+    return headersOf(this);
   }
 
   get body() {
-    return this[BODY] === null ? null : streamOf(this[BODY]);
+    const body = bodyOf(this);
+    return body === null ? null : streamOf(body);
   }
 
   get bodyUsed() {
-    if (this._used) return true;
-    const stream = this[BODY]?.stream;
-    return stream !== undefined && stream[STATE].disturbed;
-  }
-
-  async #consume() {
-    const body = this[BODY];
-    if (this.bodyUsed || body?.stream?.locked) {
-      throw new TypeError("Body is unusable: Body has already been read");
-    }
-    if (body === null) return new Uint8Array(0);
-    this._used = true;
-    return allBytes(body);
+    return bodyUsed(this);
   }
 
   async text() {
-    const body = this[BODY];
-    if (body && body.text !== undefined && !body.stream && !this._used) {
-      this._used = true;
+    const body = bodyOf(this);
+    if (body && body.text !== undefined && !body.stream && !this[STATE].used) {
+      this[STATE].used = true;
       return body.text.toWellFormed().replace(/^\ufeff/, "");
     }
-    return decodeText(await this.#consume());
+    return decodeText(await consume(this));
   }
 
   async json() {
@@ -167,33 +194,33 @@ export class Message {
   }
 
   async arrayBuffer() {
-    const bytes = await this.#consume();
+    const bytes = await consume(this);
     return bytes.slice().buffer;
   }
 
   async bytes() {
-    return (await this.#consume()).slice();
+    return (await consume(this)).slice();
   }
 
   async blob() {
-    const type = this._headers.get("content-type") ?? "";
-    return new Blob([await this.#consume()], { type });
+    const type = headersOf(this).get("content-type") ?? "";
+    return new Blob([await consume(this)], { type });
   }
 
   async formData() {
-    const type = this._headers.get("content-type") ?? "";
-    return decodeFormData(await this.#consume(), type);
+    const type = headersOf(this).get("content-type") ?? "";
+    return decodeFormData(await consume(this), type);
   }
 }
 
 export function cloneBody(message) {
-  const body = message[BODY];
-  if (message.bodyUsed || body?.stream?.locked) {
+  const body = bodyOf(message);
+  if (bodyUsed(message) || body?.stream?.locked) {
     throw new TypeError("Response.clone: Body has already been consumed.");
   }
   if (body === null) return null;
   if (!body.stream && !body.host) return { ...body };
   const [mine, other] = streamOf(body).tee();
-  message[BODY] = { stream: mine };
+  message[STATE].source = { stream: mine };
   return { stream: other };
 }

@@ -1,8 +1,8 @@
 // Request, Response and fetch (https://fetch.spec.whatwg.org/, section 5).
-import { BODY, Message, cloneBody, discard, extractBody, hostBody, outgoing } from "./body.js";
+import { Message, STATE, bodyOf, bodyUsed, cloneBody, discard, fill, headersOf, outgoing } from "./body.js";
 import { cancel, operation, platform, requireHost } from "./host.js";
 import { AbortController } from "./events.js";
-import { Headers, headersFromLines, headersToLines } from "./headers.js";
+import { Headers, headersToLines } from "./headers.js";
 import { ReadableStream } from "./readable.js";
 import { URL } from "./url.js";
 
@@ -10,7 +10,6 @@ import { URL } from "./url.js";
 
 const METHODS = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]);
 const FORBIDDEN = new Set(["CONNECT", "TRACE", "TRACK"]);
-const INCOMING = Symbol("incoming");
 
 function normalMethod(method) {
   const text = String(method);
@@ -23,57 +22,49 @@ function normalMethod(method) {
 }
 
 export class Request extends Message {
-  #method = "GET";
-  #url = "";
-  #signal = null;
-  #redirect = "follow";
-
-  constructor(input, init = {}) {
+  constructor(input, init) {
     super();
-    if (input === INCOMING) {
-      this.#method = init.method;
-      this.#url = init.url;
-      this._headers = headersFromLines(init.fields);
-      this[BODY] = hostBody(init.body);
-      return;
-    }
     const settings = init ?? {};
-    const from = input instanceof Request ? input : null;
-    this.#url = from ? from.#url : new URL(String(input)).href;
-    this.#method = normalMethod(settings.method ?? from?.#method ?? "GET");
-    this.#redirect = settings.redirect ?? from?.#redirect ?? "follow";
-    this.#signal = settings.signal ?? from?.#signal ?? null;
-    this._headers = new Headers(settings.headers ?? from?._headers);
+    const from = input instanceof Request ? input[STATE] : null;
+    const state = {
+      method: normalMethod(settings.method ?? from?.method ?? "GET"),
+      url: from ? from.url : new URL(String(input)).href,
+      redirect: settings.redirect ?? from?.redirect ?? "follow",
+      signal: settings.signal ?? from?.signal ?? null,
+    };
+    this[STATE] = state;
     const given = settings.body !== undefined && settings.body !== null;
-    if ((given || (from && from[BODY] !== null)) && /^(GET|HEAD)$/.test(this.#method)) {
+    const taken = !given && settings.body !== null && from !== null && bodyOf(input) !== null;
+    if ((given || taken) && /^(GET|HEAD)$/.test(state.method)) {
       throw new TypeError("Request with GET/HEAD method cannot have body.");
     }
-    if (given) {
-      if (settings.body instanceof ReadableStream && settings.duplex === undefined) {
-        throw new TypeError("RequestInit: duplex option is required when sending a body.");
+    if (given && settings.body instanceof ReadableStream && settings.duplex === undefined) {
+      throw new TypeError("RequestInit: duplex option is required when sending a body.");
+    }
+    fill(state, settings.headers ?? (from ? headersOf(input) : undefined), given ? settings.body : null);
+    if (taken) {
+      if (bodyUsed(input)) {
+        throw new TypeError("Cannot construct a Request with a Request object that has already been used.");
       }
-      this[BODY] = extractBody(settings.body, this._headers);
-    } else if (from && from[BODY] !== null && settings.body !== null) {
-      if (from.bodyUsed) throw new TypeError("Cannot construct a Request with a Request object that has already been used.");
-      this[BODY] = from[BODY];
-      from._used = true;
+      state.source = bodyOf(input);
+      from.used = true;
     }
   }
 
   get method() {
-    return this.#method;
+    return this[STATE].method;
   }
 
   get url() {
-    return this.#url;
+    return this[STATE].url;
   }
 
   get redirect() {
-    return this.#redirect;
+    return this[STATE].redirect ?? "follow";
   }
 
   get signal() {
-    return (this.#signal ??= new AbortController().signal);
+    return (this[STATE].signal ??= new AbortController().signal);
   }
 
   get duplex() {
@@ -81,11 +72,8 @@ export class Request extends Message {
   }
 
   clone() {
-    const copy = new Request(this.#url, {
-      method: this.#method, headers: this._headers, redirect: this.#redirect, signal: this.#signal,
-    });
-    copy[BODY] = cloneBody(this);
-    return copy;
+    const source = cloneBody(this);
+    return make(Request, { ...this[STATE], headers: new Headers(headersOf(this)), source });
   }
 
   get [Symbol.toStringTag]() {
@@ -93,8 +81,15 @@ export class Request extends Message {
   }
 }
 
+// A Request or Response around a state, without the checks for what programs give.
+function make(Type, state) {
+  const message = Object.create(Type.prototype);
+  message[STATE] = state;
+  return message;
+}
+
 export function incomingRequest(record) {
-  return new Request(INCOMING, record);
+  return make(Request, record);
 }
 
 // --- Response ---
@@ -103,44 +98,31 @@ const NULL_BODY = new Set([101, 204, 205, 304]);
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 export class Response extends Message {
-  #status = 200;
-  #statusText = "";
-  #type = "default";
-  #url = "";
-  #redirected = false;
-
-  constructor(body = null, init = {}) {
+  constructor(body, init) {
     super();
-    if (body === INCOMING) {
-      this.#status = init.status;
-      this.#type = "basic";
-      this.#url = init.url;
-      this.#redirected = init.redirected;
-      this._headers = headersFromLines(init.fields);
-      this[BODY] = hostBody(init.body);
-      return;
+    const state = { status: 200, source: null, fields: "" };
+    this[STATE] = state;
+    if (init !== undefined && init !== null) {
+      if (init.status !== undefined) state.status = Math.trunc(Number(init.status));
+      if (init.statusText !== undefined) state.statusText = String(init.statusText);
+      if (!(state.status >= 200 && state.status <= 599)) {
+        throw new RangeError('init["status"] must be in the range of 200 to 599, inclusive.');
+      }
+      if (body !== null && body !== undefined && NULL_BODY.has(state.status)) {
+        throw new TypeError(`Response constructor: Invalid response status code ${state.status}`);
+      }
     }
-    const status = init?.status === undefined ? 200 : Math.trunc(Number(init.status));
-    if (!(status >= 200 && status <= 599)) {
-      throw new RangeError('init["status"] must be in the range of 200 to 599, inclusive.');
-    }
-    this.#status = status;
-    this.#statusText = init?.statusText === undefined ? "" : String(init.statusText);
-    this._headers = new Headers(init?.headers ?? undefined);
-    if (body !== null && body !== undefined && NULL_BODY.has(status)) {
-      throw new TypeError(`Response constructor: Invalid response status code ${status}`);
-    }
-    this[BODY] = extractBody(body, this._headers);
+    fill(state, init?.headers, body);
   }
 
-  static json(data, init = {}) {
+  static json(data, init) {
     const text = JSON.stringify(data);
     if (text === undefined) throw new TypeError("Value is not JSON serializable");
     const response = new Response(null, init);
-    response[BODY] = { text };
-    if (!response._headers.has("content-type")) {
-      response._headers.set("content-type", "application/json");
-    }
+    const state = response[STATE];
+    state.source = { text };
+    if (!state.headers) state.fields = "content-type: application/json\n";
+    else if (!state.headers.has("content-type")) state.headers.set("content-type", "application/json");
     return response;
   }
 
@@ -150,45 +132,37 @@ export class Response extends Message {
   }
 
   static error() {
-    const response = new Response();
-    response.#type = "error";
-    response.#status = 0;
-    return response;
+    return make(Response, { status: 0, type: "error", source: null, fields: "" });
   }
 
   get status() {
-    return this.#status;
+    return this[STATE].status;
   }
 
   get statusText() {
-    return this.#statusText;
+    return this[STATE].statusText ?? "";
   }
 
   get ok() {
-    return this.#status >= 200 && this.#status <= 299;
+    const { status } = this[STATE];
+    return status >= 200 && status <= 299;
   }
 
   get type() {
-    return this.#type;
+    return this[STATE].type ?? "default";
   }
 
   get url() {
-    return this.#url;
+    return this[STATE].url ?? "";
   }
 
   get redirected() {
-    return this.#redirected;
+    return this[STATE].redirected ?? false;
   }
 
   clone() {
-    const body = cloneBody(this);
-    const copy = new Response(null, { headers: this._headers, statusText: this.#statusText });
-    copy.#status = this.#status;
-    copy.#type = this.#type;
-    copy.#url = this.#url;
-    copy.#redirected = this.#redirected;
-    copy[BODY] = body;
-    return copy;
+    const source = cloneBody(this);
+    return make(Response, { ...this[STATE], headers: new Headers(headersOf(this)), source });
   }
 
   get [Symbol.toStringTag]() {
@@ -196,10 +170,11 @@ export class Response extends Message {
   }
 }
 
-// The record of a response for the host.
+// The record of a response for the host, and a promise of its body's end when there is one to wait for.
 export function outgoingResponse(response) {
+  const { status, headers, fields } = response[STATE];
   const { body, done } = outgoing(response);
-  return { record: { status: response.status, fields: headersToLines(response.headers), body }, done };
+  return { record: { status, fields: headers ? headersToLines(headers) : fields, body }, done };
 }
 
 // --- fetch ---
@@ -229,7 +204,7 @@ async function send(request, signal, wasRedirected) {
   const record = {
     method: request.method,
     url,
-    fields: headersToLines(request.headers),
+    fields: headersToLines(headersOf(request)),
     body,
   };
   const answer = await operation(async (id) => {
@@ -245,9 +220,10 @@ async function send(request, signal, wasRedirected) {
     signal?.throwIfAborted();
     throw new TypeError("fetch failed", { cause: new Error(answer.val) });
   }
-  const response = new Response(INCOMING, { ...answer.val, url, redirected: wasRedirected });
-  const host = response[BODY]?.host;
-  if (host) signal?.addEventListener("abort", () => host.fail(signal.reason), { once: true });
+  const state = { ...answer.val, type: "basic", url, redirected: wasRedirected };
+  const response = make(Response, state);
+  const host = signal ? bodyOf(response)?.host : null;
+  if (host) signal.addEventListener("abort", () => host.fail(signal.reason), { once: true });
   return response;
 }
 
@@ -262,13 +238,13 @@ function redirected(request, status, location) {
   if (target.origin !== new URL(request.url).origin) {
     for (const name of ["authorization", "cookie", "host", "proxy-authorization"]) headers.delete(name);
   }
-  const body = request[BODY];
+  const body = bodyOf(request);
   if (toGet || body === null) {
     for (const name of ["content-length", "content-type"]) if (toGet) headers.delete(name);
     return new Request(target.href, { method: toGet ? "GET" : method, headers });
   }
   if (body.stream || body.host) throw new TypeError("fetch failed: a streamed body cannot be sent twice");
   const next = new Request(target.href, { method, headers });
-  next[BODY] = body;
+  next[STATE].source = body;
   return next;
 }

@@ -43,7 +43,8 @@ function display(value) {
 }
 
 export function inspect(value, depth = DEPTH) {
-  return show(value, { seen: [], circular: new Map(), depth, level: 0, indent: 0 });
+  // `last` is the level of the object that was shown last.
+  return show(value, { seen: [], circular: new Map(), depth, level: 0, indent: 0, shared: { last: 0 } });
 }
 
 function quote(text) {
@@ -89,8 +90,8 @@ function showObject(value, at) {
   }
   if (parts.items === null && parts.keys.length === 0) return parts.base;
   const inner = { ...at, seen: [...at.seen, value], level: at.level + 1, indent: at.indent + 2 };
-  const deep = { count: 0 };
-  const lines = (parts.items ? parts.items(inner, deep) : []).concat(
+  at.shared.last = at.level;
+  const lines = (parts.items ? parts.items(inner) : []).concat(
     parts.keys.map((key) => showProperty(value, key, inner)),
   );
   const circular = at.circular.has(value) ? `<ref *${at.circular.get(value)}> ` : "";
@@ -182,7 +183,7 @@ function layout(parts, lines, at) {
   let rows = lines;
   if (lines.length > 6 && close === "]") rows = columns(lines);
   const pad = " ".repeat(at.indent);
-  if (rows === lines && depthOf(lines) < 3) {
+  if (rows === lines && at.shared.last - at.level < 3) {
     const start = lines.length + at.indent + open.length + 10;
     const total = lines.reduce((sum, line) => sum + line.length, lines.length + start);
     const joined = lines.join(", ");
@@ -191,23 +192,12 @@ function layout(parts, lines, at) {
   return `${open}\n${pad}  ${rows.join(`,\n${pad}  `)}\n${pad}${close}`;
 }
 
-// How many levels of brackets the entries open, roughly.
-function depthOf(lines) {
-  let most = 0;
-  for (const line of lines) {
-    let depth = 0;
-    for (const c of line) {
-      if (c === "{" || c === "[") most = Math.max(most, ++depth);
-      else if (c === "}" || c === "]") depth--;
-    }
-  }
-  return most;
-}
-
-function columns(lines) {
+function columns(all) {
+  const rest = all.at(-1).startsWith("... ") ? all.slice(-1) : [];
+  const lines = rest.length > 0 ? all.slice(0, -1) : all;
   const total = lines.reduce((sum, line) => sum + line.length + 2, 0);
   const longest = Math.max(...lines.map((line) => line.length)) + 2;
-  if (longest * 3 + 2 >= WIDTH && total / longest <= 5) return lines;
+  if (longest * 3 + 2 >= WIDTH && total / longest <= 5) return all;
   const bias = Math.sqrt(longest - total / lines.length);
   const wide = Math.max(longest - 3 - bias, 1);
   const count = Math.min(
@@ -216,7 +206,7 @@ function columns(lines) {
     12,
     15,
   );
-  if (count <= 1) return lines;
+  if (count <= 1) return all;
   const widths = [];
   for (let i = 0; i < count; i++) {
     let width = 0;
@@ -235,5 +225,5 @@ function columns(lines) {
     });
     rows.push(cells.join(""));
   }
-  return rows;
+  return rows.concat(rest);
 }

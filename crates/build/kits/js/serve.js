@@ -5,41 +5,51 @@ import { Response, incomingRequest, outgoingResponse } from "./fetch.js";
 import { clearAll } from "./timers.js";
 import { inspect } from "./inspect.js";
 
-let environment = null;
+// --- env ---
+//
+// Asked from the host when the function first looks, because many never do.
+const values = {};
+let loaded = false;
 
-function env() {
-  environment ??= Object.fromEntries(platform.env());
-  return environment;
+function load() {
+  if (!loaded) {
+    loaded = true;
+    for (const [name, value] of platform.env()) values[name] = value;
+  }
+  return values;
 }
 
-class ExecutionContext {
-  #waits = null;
+const env = new Proxy(values, {
+  get: (_, name) => load()[name],
+  has: (_, name) => name in load(),
+  ownKeys: () => Reflect.ownKeys(load()),
+  getOwnPropertyDescriptor: (_, name) => Reflect.getOwnPropertyDescriptor(load(), name),
+});
 
+// --- ctx ---
+
+const WAITS = Symbol("waits");
+
+class ExecutionContext {
   waitUntil(promise) {
     const wait = Promise.resolve(promise).catch((error) => report(error));
-    (this.#waits ??= []).push(wait);
+    (this[WAITS] ??= []).push(wait);
   }
 
   passThroughOnException() {}
+}
 
-  // Everything handed to waitUntil, what is added meanwhile too.
-  static async settle(context, done) {
-    await done;
-    while (context.#waits !== null) {
-      const waits = context.#waits;
-      context.#waits = null;
-      await Promise.all(waits);
-    }
-  }
-
-  static waits(context) {
-    return context.#waits !== null;
+// Waits for the body and for everything handed to waitUntil, what is added meanwhile too.
+async function settle(context, done) {
+  await done;
+  while (context[WAITS]) {
+    const waits = context[WAITS];
+    context[WAITS] = undefined;
+    await Promise.all(waits);
   }
 }
 
-const { settle, waits } = ExecutionContext;
-delete ExecutionContext.settle;
-delete ExecutionContext.waits;
+// --- the call ---
 
 function report(error) {
   const text = error instanceof Error ? inspect(error) : `Uncaught ${inspect(error)}`;
@@ -68,12 +78,12 @@ export function serve(module) {
     const request = incomingRequest(record);
     const context = new ExecutionContext();
     try {
-      const response = await run.call(app, request, env(), context);
+      const response = await run.call(app, request, env, context);
       if (!(response instanceof Response)) {
         throw new TypeError("the handler did not return a Response");
       }
       const { record: answer, done } = outgoingResponse(response);
-      if (done === null && !waits(context)) end(request);
+      if (done === null && context[WAITS] === undefined) end(request);
       else settle(context, done).then(() => end(request));
       return answer;
     } catch (error) {
