@@ -7,6 +7,7 @@
 
 mod complaint;
 mod kit;
+mod leak;
 mod packages;
 
 use std::path::{Path, PathBuf};
@@ -51,9 +52,19 @@ pub async fn build(request: &BuildRequest, progress: &dyn Progress) -> Result<Pa
         let words = complaint::of(&finished.output, parent, &packages);
         return Err(Fault::new(Code::BuildFailed, words).hint("mend what Python says"));
     }
-    let component = request.out.join("component.wasm");
-    std::fs::rename(&part, &component).map_err(refused)?;
-    Ok(component)
+    finish(&part, &request.out.join("component.wasm"))
+}
+
+/// Mends the component and puts it in its place.
+fn finish(part: &Path, component: &Path) -> Result<PathBuf, Fault> {
+    let refused = |error| toolchain::unwritable(component, &error);
+    let bytes = std::fs::read(part).map_err(refused)?;
+    let mended = leak::mend(&bytes).map_err(|error| {
+        Fault::new(Code::Internal, format!("the Python component is not as expected: {error:#}"))
+    })?;
+    std::fs::write(part, mended).map_err(refused)?;
+    std::fs::rename(part, component).map_err(refused)?;
+    Ok(component.to_owned())
 }
 
 fn module_name(source: &Path) -> Result<&str, Fault> {

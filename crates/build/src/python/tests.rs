@@ -63,3 +63,10 @@ async fn a_file_that_cannot_be_imported_is_refused_before_any_tool_runs() {
     let fault = python::build(&request, &Silent).await.unwrap_err();
     assert!(fault.detail.contains("my-app.py"), "{}", fault.detail);
 }
+
+#[test]
+fn a_component_without_the_code_that_leaks_is_refused_rather_than_left_as_it_is() {
+    let empty = [0, b'a', b's', b'm', 13, 0, 1, 0];
+    let error = python::leak::mend(&empty).unwrap_err();
+    assert!(error.to_string().contains("no generated call"), "{error}");
+}
