@@ -147,6 +147,37 @@ async fn a_stale_connection_is_replaced_once_for_requests_without_a_body() {
 }
 
 #[tokio::test]
+async fn only_what_may_be_done_twice_is_tried_again() {
+    for (method, body, again) in [
+        (http::Method::GET, "", true),
+        (http::Method::DELETE, "", true),
+        (http::Method::POST, "", false),
+        (http::Method::PUT, "x", false),
+    ] {
+        let server = Server::start(Speaks::OnceThenListens).await;
+        let providers = towards(&server);
+        let caller = caller("f", &LOOPBACK);
+        get(&providers, &caller, "http://api.test/").await.expect("an answer");
+        let request = http::Request::builder().method(&method).uri("http://api.test/");
+        let request = request.body(Body::full(body)).expect("valid");
+        let response = call(&providers, &caller, request, HttpTimeouts::default()).await;
+        assert_eq!(response.is_ok(), again, "{method} {body:?}: {response:?}");
+        assert_eq!(server.connections(), if again { 2 } else { 1 }, "{method} {body:?}");
+        assert_eq!(providers.counts().reused, 1);
+    }
+}
+
+#[tokio::test]
+async fn the_next_address_is_tried_when_one_refuses() {
+    let server = Server::start(Speaks::Http1).await;
+    let deaf = std::net::SocketAddr::from(([127, 0, 0, 2], server.address.port()));
+    let lookup = Arc::new(FixedLookup(vec![deaf, server.address]));
+    let providers = Providers::new(Options { lookup, ..Options::default() });
+    get(&providers, &caller("f", &LOOPBACK), "http://api.test/a").await.expect("an answer");
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
 async fn idle_connections_are_closed() {
     let server = Server::start(Speaks::Http1).await;
     let lookup = Arc::new(FixedLookup(vec![server.address]));

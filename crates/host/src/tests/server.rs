@@ -15,7 +15,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
@@ -44,6 +44,8 @@ pub(super) enum Speaks {
     Tls2,
     /// Answers once per connection, then closes it without a word.
     Once,
+    /// Answers once per connection, reads the next request and closes without an answer.
+    OnceThenListens,
     /// Accepts and never says anything.
     Nothing,
 }
@@ -101,7 +103,7 @@ fn tls(speaks: Speaks) -> (rustls::ServerConfig, CertificateDer<'static>) {
 }
 
 async fn serve(
-    stream: TcpStream,
+    mut stream: TcpStream,
     tls: Option<tokio_rustls::TlsAcceptor>,
     speaks: Speaks,
     address: SocketAddr,
@@ -110,7 +112,11 @@ async fn serve(
         (Speaks::Nothing, _) => {
             std::future::pending::<()>().await;
         }
-        (Speaks::Once, _) => once(stream).await,
+        (Speaks::Once, _) => once(&mut stream).await,
+        (Speaks::OnceThenListens, _) => {
+            once(&mut stream).await;
+            read_head(&mut stream).await;
+        }
         (_, Some(tls)) => {
             if let Ok(stream) = tls.accept(stream).await {
                 speak(stream, speaks == Speaks::Tls2, address).await;
@@ -137,17 +143,21 @@ where
     };
 }
 
-/// Promises to keep the connection, answers, and closes it.
-async fn once(mut stream: TcpStream) {
+/// Promises to keep the connection and answers one request.
+async fn once(stream: &mut TcpStream) {
+    read_head(stream).await;
+    // The client may have gone.
+    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nonce").await;
+}
+
+async fn read_head(stream: &mut TcpStream) {
     let mut seen = Vec::new();
     while !seen.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        match tokio::io::AsyncReadExt::read(&mut stream, &mut byte).await {
-            Ok(1) => seen.push(byte[0]),
-            _ => return,
+        match stream.read_u8().await {
+            Ok(byte) => seen.push(byte),
+            Err(_) => return,
         }
     }
-    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nonce").await;
 }
 
 async fn answer(request: http::Request<Incoming>, address: SocketAddr) -> Answer {
