@@ -32,6 +32,11 @@ pub(crate) async fn run(options: &Build, terminal: Terminal) -> Result<bool, Fau
     let results: BTreeMap<_, _> =
         builds::all(&project, &sandbox, &audience, terminal.err_colour).collect().await;
     let good = results.values().all(Result::is_ok);
+    for (name, result) in &results {
+        if let Ok(built) = result {
+            project.keep(name, &built.wasm)?;
+        }
+    }
     if terminal.json {
         terminal.result("", &wire::build_report(&project, &results));
         return Ok(good);

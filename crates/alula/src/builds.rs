@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,13 +87,30 @@ async fn one(round: &Round, function: &Function, says: &dyn Progress) -> Result<
     let build_time = clock::now() - started;
     let wasm = read_artifact(&path, function)?;
     let _permit = round.permits.acquire().await.expect("the semaphore is never closed");
-    says.step("checking and compiling ahead of time");
     let compiling = clock::now();
-    let (revision, installed, report) =
-        install(&round.project, &*round.sandbox, function, &wasm).await?;
+    let (revision, installed, report) = {
+        let work = pin!(install(&round.project, &*round.sandbox, function, &wasm));
+        announced(work, "compiling ahead of time", says).await?
+    };
     let compile_time = clock::now() - compiling;
     Ok(Built { revision, installed, report, wasm, build_time, compile_time })
 }
+
+/// Waits for work and says what it is only when it takes long: what was compiled before takes no time.
+async fn announced<T>(
+    mut work: Pin<&mut impl Future<Output = T>>,
+    text: &str,
+    says: &dyn Progress,
+) -> T {
+    if let Ok(done) = clock::timeout(SOON, work.as_mut()).await {
+        return done;
+    }
+    says.step(text);
+    work.await
+}
+
+/// What ends sooner needs no word.
+const SOON: Duration = Duration::from_millis(150);
 
 /// Checks and compiles an artifact (quick when it was before) and makes it a revision of a function.
 pub(crate) async fn install(

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use alula_capability::{BoxFuture, Call, CallContext, Host, Refusal, Reply};
+use alula_capability::Host;
 use alula_dispatch::Dispatcher;
 use alula_gateway::{Answered, Gateway, Observer, Options};
 use alula_rt::{CancellationToken, TaskKind};
@@ -37,13 +37,7 @@ pub(crate) fn sandbox(data: &Path, log: Arc<dyn GuestLog>) -> Result<Arc<WasmSan
 
 /// The provider of everything that guests may call.
 pub(crate) fn host() -> Arc<dyn Host> {
-    struct Nobody;
-    impl Host for Nobody {
-        fn call(&self, _: &CallContext, _: Call) -> BoxFuture<Result<Reply, Refusal>> {
-            Box::pin(async { Err(Refusal::Denied("outbound calls are not connected yet".into())) })
-        }
-    }
-    Arc::new(Nobody)
+    Arc::new(alula_host::Providers::new(alula_host::Options::default()))
 }
 
 /// A log for sandboxes that run nothing.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alula_manifest::{FILE_NAME, Function, MAX_LEN, Manifest};
+use alula_manifest::{FILE_NAME, Function, MAX_LEN, Manifest, Source};
 use alula_types::{Code, Digest, Fault, FunctionName, Revision};
 
 /// A readable app.
@@ -58,8 +58,28 @@ impl Project {
         self.data().join("build").join(function.as_str())
     }
 
-    /// Where the last artifact that could be served is kept.
-    pub(crate) fn last_good(&self, function: &FunctionName) -> PathBuf {
+    /// The last artifact of a function that could be served; without one, what a build left behind.
+    pub(crate) fn last_good(&self, function: &Function) -> Option<Vec<u8>> {
+        let kept = std::fs::read(self.kept(&function.name)).ok();
+        kept.or_else(|| match &function.source {
+            Source::Component(path) => std::fs::read(self.dir.join(path)).ok(),
+            Source::Entry { .. } => None,
+        })
+    }
+
+    /// Keeps an artifact for the next start. A torn file is never seen: it is renamed into its place.
+    pub(crate) fn keep(&self, function: &FunctionName, wasm: &[u8]) -> Result<(), Fault> {
+        let path = self.kept(function);
+        let draft = path.with_extension("draft");
+        std::fs::create_dir_all(path.parent().unwrap_or(&self.dir))
+            .and_then(|()| std::fs::write(&draft, wasm))
+            .and_then(|()| std::fs::rename(&draft, &path))
+            .map_err(|error| {
+                Fault::new(Code::FileRefused, format!("writing `{}`: {error}", path.display()))
+            })
+    }
+
+    fn kept(&self, function: &FunctionName) -> PathBuf {
         self.data().join("good").join(format!("{function}.wasm"))
     }
 

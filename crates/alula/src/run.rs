@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use alula_build::toolchain;
 use alula_sandbox_wasm::command;
 use alula_types::{Code, Fault};
 
@@ -25,8 +26,15 @@ pub(crate) async fn run(options: Run) -> Result<u8, Fault> {
         http,
         net,
         host,
+        kept: kept(),
     })
     .await
+}
+
+/// Compiled commands are kept in the user's cache folder; who has none compiles each time.
+fn kept() -> Option<command::Kept> {
+    let dir = toolchain::cache_dir().ok()?;
+    Some(command::Kept { folder: dir.join("commands"), key: dir.join("commands.key") })
 }
 
 /// WASI's arguments are text.

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use alula_build::toolchain;
 use alula_dispatch::Dispatcher;
 use alula_gateway::{Entry, RouteTable, Target};
 use alula_manifest::Pattern;
@@ -19,9 +20,9 @@ use alula_types::{
 
 use crate::cli::ServeComponent;
 use crate::node::{self, Edge};
+use crate::reach;
 use crate::signals::Signals;
 use crate::terminal::Terminal;
-use crate::{reach, settings};
 
 /// Serves until a signal ends it.
 pub(crate) async fn run(
@@ -32,7 +33,7 @@ pub(crate) async fn run(
     let listen = node::address(&options.listen)?;
     let wasm = read(&options.file)?;
     let (log, writer) = log(terminal);
-    let sandbox = node::sandbox(&settings::cache_dir(), log)?;
+    let sandbox = node::sandbox(&toolchain::cache_dir()?, log)?;
     let report = sandbox.prepare(&wasm).await?;
     drop(wasm);
     if report.contract == Contract::WasiCli {

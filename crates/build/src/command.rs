@@ -59,8 +59,16 @@ fn checked(what: &str, finished: Finished) -> Result<Finished, Fault> {
     let output = finished.output.trim_end();
     let status = finished.status;
     let said = if output.is_empty() { "it printed nothing" } else { output };
-    Err(Fault::new(Code::BuildFailed, format!("`{what}` failed ({status}):\n{said}")))
+    let detail = format!("`{what}` failed ({status}):\n{said}");
+    if status.code() == Some(NOT_FOUND) {
+        return Err(Fault::new(Code::ToolMissing, detail)
+            .hint("install the program that was not found and make sure that it is on the PATH"));
+    }
+    Err(Fault::new(Code::BuildFailed, detail))
 }
+
+/// What a shell ends with when a program is not there (POSIX, Shell Command Language, section 2.8.2).
+const NOT_FOUND: i32 = 127;
 
 /// Runs a prepared command and collects what it prints. Its standard input is empty.
 pub async fn run(mut command: Command) -> Result<Finished, Fault> {
@@ -101,7 +109,7 @@ async fn collect(child: &mut Child) -> std::io::Result<Finished> {
 async fn read(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Result<String> {
     let Some(mut pipe) = pipe else { return Ok(String::new()) };
     let mut kept = Vec::new();
-    let mut buffer = [0; 8 << 10];
+    let mut buffer = vec![0; 8 << 10];
     let mut left_out = 0_usize;
     loop {
         let count = pipe.read(&mut buffer).await?;

@@ -155,7 +155,7 @@ impl Session {
     async fn install_last_good(&mut self) {
         let project = Arc::clone(&self.project);
         for (name, function) in &project.manifest.functions {
-            let Ok(wasm) = std::fs::read(project.last_good(name)) else { continue };
+            let Some(wasm) = project.last_good(function) else { continue };
             // What no longer fits the manifest is built anew in a moment, and says so then.
             let installed = builds::install(&project, &*self.sandbox, function, &wasm).await;
             if let Ok((revision, installed, _)) = installed {
@@ -175,7 +175,7 @@ impl Session {
             if first || mended {
                 self.set_routes();
             }
-            if let Err(fault) = keep(&self.project, name, &built.wasm) {
+            if let Err(fault) = self.project.keep(name, &built.wasm) {
                 self.say_fault(Some(name), &fault);
             }
         }
@@ -214,19 +214,6 @@ impl Session {
     fn say(&self, text: String, json: &Value) {
         self.lines.push(Line::Note { text, json: json.to_string() });
     }
-}
-
-/// Keeps an artifact for the next start. A torn file is never seen: it is renamed into its place.
-fn keep(project: &Project, name: &FunctionName, wasm: &[u8]) -> Result<(), Fault> {
-    let path = project.last_good(name);
-    let draft = path.with_extension("draft");
-    let folder = path.parent().unwrap_or(&project.dir);
-    std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(&draft, wasm))
-        .and_then(|()| std::fs::rename(&draft, &path))
-        .map_err(|error| {
-            Fault::new(Code::FileRefused, format!("writing `{}`: {error}", path.display()))
-        })
 }
 
 /// Says the steps of builds between the other lines.
