@@ -82,6 +82,37 @@ fn the_schema_has_every_key_of_the_list_and_no_other() {
     assert_eq!(schema["$defs"].as_object().expect("definitions").len(), tables().len() - 1);
 }
 
+fn repository() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+#[test]
+fn the_documentation_has_every_key_of_the_list() {
+    let text = std::fs::read_to_string(repository().join("docs/manifest.md")).expect("the page");
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    let words: std::collections::HashSet<&str> = text.split(|c| !word(c)).collect();
+    for (table, _) in tables() {
+        for key in table.keys.iter().filter(|key| !matches!(key.kind, Kind::Later(_))) {
+            let told = words.contains(key.name);
+            assert!(told, "docs/manifest.md does not tell of {}.{}", table.name, key.name);
+        }
+    }
+}
+
+#[test]
+fn the_manifests_of_the_examples_are_valid() {
+    let folders = std::fs::read_dir(repository().join("examples")).expect("the examples");
+    let mut read = 0;
+    for folder in folders {
+        let path = folder.expect("an entry").path().join(alula_manifest::FILE_NAME);
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        let name = path.display().to_string();
+        Manifest::parse(&text, &name, None).unwrap_or_else(|problems| panic!("{problems}"));
+        read += 1;
+    }
+    assert!(read > 0, "no example was read");
+}
+
 /// Turns anything that looks like TOML more often than chance would.
 fn toml_like() -> impl Strategy<Value = String> {
     let words = [
