@@ -21,6 +21,8 @@ pub enum Profile {
     Standard,
     /// Unoptimised code with debug information, memories on demand.
     Debug,
+    /// Optimised code that cannot be interrupted, for a command that has a process to itself.
+    Command,
 }
 
 impl Profile {
@@ -29,12 +31,13 @@ impl Profile {
         match self {
             Self::Standard => "standard",
             Self::Debug => "debug",
+            Self::Command => "command",
         }
     }
 
     /// Reads a name.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Standard, Self::Debug].into_iter().find(|profile| profile.as_str() == text)
+        [Self::Standard, Self::Debug, Self::Command].into_iter().find(|profile| profile.as_str() == text)
     }
 }
 
@@ -55,12 +58,14 @@ pub enum Reset {
 /// The part of the configuration that decides what machine code looks like.
 fn compile_config(profile: Profile) -> Config {
     let mut config = Config::new();
-    config.epoch_interruption(true);
+    config.epoch_interruption(profile != Profile::Command);
     // A stack of 20 frames tells where; more fills the log.
     config.wasm_backtrace_max_frames(NonZeroUsize::new(20));
     match profile {
         Profile::Standard => config.cranelift_opt_level(wasmtime::OptLevel::Speed),
         Profile::Debug => config.cranelift_opt_level(wasmtime::OptLevel::None).debug_info(true),
+        // Its stack goes to a person, with the lines of the source where the file has them.
+        Profile::Command => config.wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Enable),
     };
     config
 }
@@ -73,7 +78,7 @@ pub(crate) fn compiler(profile: Profile) -> wasmtime::Result<Engine> {
 /// An engine that runs guests, and how many at once.
 pub(crate) fn runner(profile: Profile, places: u32, reset: Reset) -> Result<Runner, Fault> {
     let failed = |error: wasmtime::Error| Fault::new(Code::Internal, format!("{error:#}"));
-    if profile == Profile::Debug {
+    if profile != Profile::Standard {
         let engine = Engine::new(&compile_config(profile)).map_err(failed)?;
         return Ok(Runner { engine, places });
     }

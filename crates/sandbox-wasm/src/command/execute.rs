@@ -4,15 +4,17 @@ use std::path::Path;
 
 use alula_types::{Code, Fault};
 use wasmtime::component::{self, Component};
-use wasmtime::{Config, Engine, Module, Store, WasmBacktraceDetails};
+use wasmtime::{Engine, Module, Store};
 use wasmtime_wasi::{p2, p3};
 
 use super::filesystem;
+use super::kept;
 use super::network;
 use super::preview1;
 use super::state::{ModuleState, State};
 use super::{Options, ending};
 use crate::client;
+use crate::engine::{self, Profile};
 use crate::inspect::{self, Form};
 
 /// Runs the command; the result is its exit code.
@@ -23,22 +25,17 @@ pub(super) async fn execute(options: Options) -> Result<u8, Fault> {
             .hint("give the path of a `.wasm` file")
     })?;
     let form = inspect::form(&wasm)?;
-    let engine = engine()?;
+    let engine = engine::compiler(Profile::Command).map_err(internal)?;
     match &form {
         Form::Component(bytes, _) => component(&engine, bytes, &options).await,
         Form::Command(bytes) => module(&engine, bytes, &options).await,
     }
 }
 
-fn engine() -> Result<Engine, Fault> {
-    let mut config = Config::new();
-    config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
-    Engine::new(&config).map_err(internal)
-}
-
 async fn module(engine: &Engine, wasm: &[u8], options: &Options) -> Result<u8, Fault> {
     let file = &options.file;
-    let module = Module::new(engine, wasm).map_err(|error| refused(file, wasm, &error))?;
+    let module = kept::compile::<Module>(engine, wasm, options.kept.as_ref())
+        .map_err(|error| refused(file, wasm, &error))?;
     let mut store = Store::new(engine, ModuleState::new(options)?);
     store.limiter(|state| &mut state.limits);
     let linker = preview1::linker(engine).map_err(internal)?;
@@ -60,7 +57,8 @@ async fn module(engine: &Engine, wasm: &[u8], options: &Options) -> Result<u8, F
 
 async fn component(engine: &Engine, wasm: &[u8], options: &Options) -> Result<u8, Fault> {
     let file = &options.file;
-    let component = Component::new(engine, wasm).map_err(|error| refused(file, wasm, &error))?;
+    let component = kept::compile::<Component>(engine, wasm, options.kept.as_ref())
+        .map_err(|error| refused(file, wasm, &error))?;
     let version = version(engine, &component, file)?;
     let unknown = inspect::unknown_imports(engine, &component);
     if !unknown.is_empty() {

@@ -12,6 +12,7 @@ mod dir;
 mod ending;
 mod execute;
 mod filesystem;
+mod kept;
 mod network;
 mod preview1;
 mod state;
@@ -26,6 +27,7 @@ use alula_types::{Code, Fault};
 use tokio::sync::oneshot;
 
 pub use dir::{Dir, parse_dir};
+pub use kept::Kept;
 
 /// What to run, and what it may reach.
 pub struct Options {
@@ -43,6 +45,8 @@ pub struct Options {
     pub net: Option<NetGrants>,
     /// Sends the guest's HTTP requests.
     pub host: Arc<dyn Host>,
+    /// Where compiled code of large files is kept for the next run; `None` compiles each time.
+    pub kept: Option<Kept>,
 }
 
 /// The exit code when the guest crashed: what a shell reports for a process that aborted.

@@ -84,7 +84,7 @@ fn caller(options: &Options) -> CallContext {
         principal: Principal::Platform,
         deadline: clock::now() + NO_DEADLINE,
         trace: random::trace(),
-        grants: Arc::new(Grants { http: options.http.clone(), ..Grants::default() }),
+        grants: Arc::new(Grants { http: options.http.clone() }),
     }
 }
 

@@ -28,6 +28,7 @@ fn options(file: &Path) -> Options {
         http: HttpGrants::default(),
         net: None,
         host: Arc::new(Nobody),
+        kept: None,
     }
 }
 
