@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
+
 use crate::repo;
 
 /// Cargo, in the root folder.
@@ -21,6 +23,14 @@ pub(crate) fn cargo(subcommand: &[&str], arguments: &[&str]) -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// What cargo knows of the workspace's own packages.
+pub(crate) fn metadata() -> Result<Value, String> {
+    let mut command = Command::new("cargo");
+    command.current_dir(repo::root()).args(["metadata", "--no-deps", "--format-version=1"]);
+    let text = output(&mut command)?;
+    serde_json::from_str(&text).map_err(|error| format!("reading cargo metadata: {error}"))
 }
 
 /// Where cargo puts what it builds.

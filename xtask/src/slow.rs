@@ -3,6 +3,8 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::{process, repo};
 
 /// Builds Alula for use and runs a suite of measurements.
@@ -27,10 +29,13 @@ fn run_bench(arguments: Vec<&str>) -> Result<(), String> {
 pub(crate) fn fuzz(arguments: &[String]) -> Result<(), String> {
     let time = seconds(arguments, Duration::from_secs(60))?;
     let until = Instant::now() + time;
+    let packages = users_of("proptest")?;
     while Instant::now() < until {
-        // The name is the convention: property tests live in modules called `property`.
-        let mut command = process::cargo(&["test"], &["--workspace", "--quiet", "--", "property"]);
+        let mut command = process::cargo(&["test"], &["--quiet"]);
+        command.args(packages.iter().flat_map(|name| ["--package", name]));
         process::run(command.env("PROPTEST_CASES", "20000"))?;
+        let damaged = ["--package=alula-tests", "--quiet", "--", "fuzz::"];
+        process::run(&mut process::cargo(&["test"], &damaged))?;
     }
     let nightly = ["+nightly", "fuzz", "--version"];
     if !process::succeeds(Command::new("cargo").args(nightly)) {
@@ -46,6 +51,18 @@ pub(crate) fn fuzz(arguments: &[String]) -> Result<(), String> {
         process::run(&mut run)?;
     }
     Ok(())
+}
+
+/// The packages whose tests use a library.
+fn users_of(library: &str) -> Result<Vec<String>, String> {
+    let metadata = process::metadata()?;
+    let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let uses = |package: &&Value| {
+        let dependencies = package["dependencies"].as_array().map(Vec::as_slice);
+        dependencies.unwrap_or_default().iter().any(|one| one["name"] == library)
+    };
+    let names = packages.iter().filter(uses).filter_map(|package| package["name"].as_str());
+    Ok(names.map(str::to_owned).collect())
 }
 
 fn seconds(arguments: &[String], default: Duration) -> Result<Duration, String> {

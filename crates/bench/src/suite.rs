@@ -24,7 +24,7 @@ use crate::server::Server;
 
 /// Asks for a path until the answer is 200: builds and compiles may take a while.
 async fn answers(server: &Server, path: &str) -> Result<()> {
-    let until = clock::now() + Duration::from_secs(120);
+    let until = clock::now() + Duration::from_secs(600);
     let mut last = String::new();
     while clock::now() < until {
         match ask(server, path).await {

@@ -4,12 +4,10 @@
 //! Adapters never know each other, and only the root, the end-to-end tests and the benchmarks name
 //! them.
 
-use std::process::Command;
-
 use serde_json::Value;
 
 use super::Problem;
-use crate::{process, repo};
+use crate::process;
 
 /// One row of the table, from the bottom.
 struct Row {
@@ -49,11 +47,7 @@ pub(crate) fn names() -> Vec<&'static str> {
 
 /// Reads the workspace's crates from `cargo metadata`.
 pub(crate) fn read() -> Result<Vec<Crate>, String> {
-    let mut command = Command::new("cargo");
-    command.current_dir(repo::root()).args(["metadata", "--no-deps", "--format-version=1"]);
-    let text = process::output(&mut command)?;
-    let metadata: Value =
-        serde_json::from_str(&text).map_err(|error| format!("reading cargo metadata: {error}"))?;
+    let metadata = process::metadata()?;
     let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
     Ok(packages.iter().map(package).collect())
 }
