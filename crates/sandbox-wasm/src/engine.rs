@@ -187,6 +187,11 @@ impl Ticker {
         Ok(Self { shared, thread: join.thread().clone(), join: Some(join) })
     }
 
+    /// How many guests run, work after the response included.
+    pub(crate) fn count(&self) -> usize {
+        self.shared.running.load(Ordering::SeqCst)
+    }
+
     /// Ticks until the guard is dropped.
     pub(crate) fn running(&self) -> Running {
         self.shared.running.fetch_add(1, Ordering::SeqCst);

@@ -134,13 +134,18 @@ pub(crate) fn store(engine: &Engine, shared: &Shared, guest: Guest) -> Store<Gue
     store.limiter(|guest| &mut guest.memory);
     store.set_hostcall_fuel(usize::try_from(limits.host_call.0).unwrap_or(usize::MAX));
     store.set_max_component_handles(limits.handles as usize);
+    bound_epochs(&mut store, |guest| &guest.pulse);
+    store
+}
+
+/// Lets a store's guest run from epoch to epoch, as long as its pulse allows.
+pub(crate) fn bound_epochs<T>(store: &mut Store<T>, pulse: fn(&T) -> &Arc<Pulse>) {
     // One tick may already be half over; the second one makes it a whole one at least.
     store.set_epoch_deadline(2);
-    store.epoch_deadline_callback(|store| match store.data().pulse.check() {
+    store.epoch_deadline_callback(move |store| match pulse(store.data()).check() {
         Ok(()) => Ok(UpdateDeadline::Yield(1)),
         Err(stop) => Err(stop.into()),
     });
-    store
 }
 
 impl WasiView for Guest {
@@ -170,7 +175,7 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    fn new(bytes_max: u64, elements_max: u32, instances_max: u32) -> Self {
+    pub(crate) fn new(bytes_max: u64, elements_max: u32, instances_max: u32) -> Self {
         Self {
             bytes_max,
             elements_max: u64::from(elements_max),
@@ -197,7 +202,8 @@ impl Memory {
         self.since = now;
     }
 
-    fn settle(&mut self, settlement: &alula_types::Settlement) {
+    /// Notes the peak and the integral in an account.
+    pub(crate) fn settle(&mut self, settlement: &alula_types::Settlement) {
         use std::sync::atomic::Ordering::Relaxed;
         self.accrue();
         // MiB·ms: bytes / 2^20 × nanoseconds / 10^6, rounded up so that nothing held is free.

@@ -61,9 +61,7 @@ impl Body {
     }
 
     /// A body that is produced as it is read; the producer sees back-pressure.
-    pub fn stream(
-        body: impl HttpBody<Data = Bytes, Error = BodyError> + Send + 'static,
-    ) -> Self {
+    pub fn stream(body: impl HttpBody<Data = Bytes, Error = BodyError> + Send + 'static) -> Self {
         if body.is_end_stream() { Self::empty() } else { Self(Repr::Stream(Box::pin(body))) }
     }
 }

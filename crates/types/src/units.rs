@@ -45,7 +45,8 @@ impl ByteSize {
     pub fn parse(text: &str) -> Result<Self, UnitError> {
         let (number, unit) = split_unit(text)?;
         let factor = SIZE_UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor);
-        let factor = factor.ok_or(UnitError("the units of size are B, kB, MB, GB, KiB, MiB, GiB"))?;
+        let factor =
+            factor.ok_or(UnitError("the units of size are B, kB, MB, GB, KiB, MiB, GiB"))?;
         number.checked_mul(factor).map(Self).ok_or(UnitError("the size is too large"))
     }
 }
@@ -92,7 +93,8 @@ mod tests {
         }
         assert_eq!(ByteSize::mib(64).to_string(), "64MiB");
         assert_eq!(ByteSize(1_000).to_string(), "1000B");
-        for bad in ["", "MiB", "-1", "1.5MiB", "64mib", "99999999999999GiB", "18446744073709551616"] {
+        for bad in ["", "MiB", "-1", "1.5MiB", "64mib", "99999999999999GiB", "18446744073709551616"]
+        {
             assert!(ByteSize::parse(bad).is_err(), "{bad}");
         }
     }

@@ -36,9 +36,6 @@ mod bindings {
     });
 }
 
-/// The name of the interface that only components of this world import.
-pub(crate) const MARK: &str = "alula:js/platform@0.1.0";
-
 /// What a store's data must offer for its guest to speak this dialect.
 pub(crate) trait JsGuest: Send + 'static {
     /// The parts, borrowed for one host call.
