@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use alula_rt::clock;
-use alula_sandbox::Installed;
+use alula_sandbox::{BoxFuture, Installed};
 use alula_types::usage::nanos;
 use alula_types::{Code, Fault, FunctionName, Invocation, Outcome, Place, Revision, Settlement};
 use arc_swap::ArcSwap;
@@ -82,21 +82,30 @@ impl Function {
     /// Admits an invocation and runs it.
     ///
     /// Resolves with the response head; dropping the future or the outcome's body cancels the invocation.
-    /// Errors are noted in the invocation's settlement.
-    pub async fn dispatch(
-        &self,
+    /// Whoever answers notes an error in the invocation's settlement. Where there is a place, as nearly
+    /// always, nothing is put around the sandbox's own future.
+    pub fn dispatch(
+        self: &Arc<Self>,
         node: &Dispatcher,
+        mut invocation: Invocation,
+    ) -> BoxFuture<'static, Result<Outcome, Fault>> {
+        match self.try_admit(node) {
+            Some(place) => {
+                invocation.place = place;
+                self.installed.invoke(invocation)
+            }
+            None => Box::pin(Arc::clone(self).dispatch_later(Arc::clone(&node.node), invocation)),
+        }
+    }
+
+    async fn dispatch_later(
+        self: Arc<Self>,
+        node: Arc<Semaphore>,
         mut invocation: Invocation,
     ) -> Result<Outcome, Fault> {
         let settlement = Arc::clone(&invocation.settlement);
-        let outcome = async {
-            invocation.place = match self.try_admit(node) {
-                Some(place) => place,
-                None => self.wait(node, invocation.deadline, &settlement).await?,
-            };
-            self.installed.invoke(invocation).await
-        };
-        outcome.await.inspect_err(|fault| settlement.failed(fault.code))
+        invocation.place = self.wait(node, invocation.deadline, &settlement).await?;
+        self.installed.invoke(invocation).await
     }
 
     fn try_admit(&self, node: &Dispatcher) -> Option<Place> {
@@ -107,7 +116,7 @@ impl Function {
 
     async fn wait(
         &self,
-        node: &Dispatcher,
+        node: Arc<Semaphore>,
         deadline: Instant,
         settlement: &Settlement,
     ) -> Result<Place, Fault> {
@@ -135,10 +144,10 @@ impl Function {
         (before < self.revision.limits.queue).then_some(waiting)
     }
 
-    async fn acquire(&self, node: &Dispatcher) -> (OwnedSemaphorePermit, OwnedSemaphorePermit) {
+    async fn acquire(&self, node: Arc<Semaphore>) -> (OwnedSemaphorePermit, OwnedSemaphorePermit) {
         const OPEN: &str = "the semaphores are never closed";
         let own = Arc::clone(&self.places).acquire_owned().await.expect(OPEN);
-        let shared = Arc::clone(&node.node).acquire_owned().await.expect(OPEN);
+        let shared = node.acquire_owned().await.expect(OPEN);
         (own, shared)
     }
 }

@@ -10,6 +10,7 @@ use alula_rt::clock;
 use alula_types::limits::edge;
 use alula_types::{Code, Fault};
 use http::HeaderValue;
+use http::uri::Authority;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -41,6 +42,23 @@ pub(crate) struct Connection {
     pub(crate) proxied: bool,
     /// The stream whose request was handed over last; its executor takes it from here.
     pub(crate) newest: Mutex<Option<Arc<StreamWatch>>>,
+    /// The host of the last request: a client rarely asks for another one on the same connection.
+    host: Mutex<Option<Authority>>,
+}
+
+impl Connection {
+    /// Reads the value of a host field. `None`: it is not a host.
+    pub(crate) fn authority(&self, value: &HeaderValue) -> Option<Authority> {
+        let mut last = self.host.lock();
+        if let Some(host) = &*last
+            && host.as_str().as_bytes() == value.as_bytes()
+        {
+            return Some(host.clone());
+        }
+        let host = Authority::try_from(value.as_bytes()).ok()?;
+        *last = Some(host.clone());
+        Some(host)
+    }
 }
 
 /// How the client behaves: written by the socket, the requests and the bodies of one connection, read by
@@ -171,8 +189,8 @@ pub(crate) async fn serve(socket: TcpStream, peer: Peer, gateway: Arc<Shared>) {
     let ip = peer.address.ip().to_canonical();
     let address = HeaderValue::from_str(&ip.to_string()).expect("an address is visible ASCII");
     let proxied = gateway.proxies.contains(&ip);
-    let newest = Mutex::new(None);
-    let connection = Arc::new(Connection { gateway, traffic, address, tls, proxied, newest });
+    let (newest, host) = (Mutex::new(None), Mutex::new(None));
+    let connection = Arc::new(Connection { gateway, traffic, address, tls, proxied, newest, host });
     match socket.protocol() {
         Protocol::Http1 => serve_http1(socket, &connection).await,
         Protocol::Http2 => serve_http2(socket, &connection).await,

@@ -46,7 +46,7 @@ impl StaticDir {
 }
 
 /// Answers a `GET` or `HEAD` for a file.
-pub(crate) async fn answer(entry: &Entry, head: &Head) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn answer(entry: Arc<Entry>, head: Head) -> Result<Response<Body>, Refusal> {
     let Target::Static(folder) = &entry.target else {
         return Err(Fault::new(Code::Internal, "a route to files has no folder").into());
     };
@@ -61,8 +61,8 @@ pub(crate) async fn answer(entry: &Entry, head: &Head) -> Result<Response<Body>,
         resolve::open(&root.0, &pieces, slash, &codings)
     });
     match found.await {
-        Ok(Ok(Found::File(opened))) => respond(*opened, head),
-        Ok(Ok(Found::FolderWithoutSlash)) => Ok(redirect(head)),
+        Ok(Ok(Found::File(opened))) => respond(*opened, &head),
+        Ok(Ok(Found::FolderWithoutSlash)) => Ok(redirect(&head)),
         Ok(Ok(Found::Nothing)) => Err(missing().into()),
         Ok(Err(error)) => {
             tracing::warn!(path = head.path(), %error, "a static file could not be read");

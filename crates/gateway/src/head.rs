@@ -50,10 +50,17 @@ impl Marks {
         let mut text = [0; ID_LEN + TraceContext::HEADER_LEN];
         text[..ID_LEN].copy_from_slice(&id.to_hex());
         text[ID_LEN..].copy_from_slice(&trace.to_header());
-        let text = Bytes::from_owner(text);
+        let mut text = Bytes::from_owner(text);
         let field = |bytes| HeaderValue::from_maybe_shared(bytes).expect("digits and dashes");
-        let (id_field, trace_field) = (field(text.slice(..ID_LEN)), field(text.slice(ID_LEN..)));
+        let (id_field, trace_field) = (field(text.split_to(ID_LEN)), field(text));
         Self { id, trace, id_field, trace_field, continued: parent.is_some() }
+    }
+
+    /// The two fields, for their last use.
+    pub(crate) fn take_fields(&mut self) -> (HeaderValue, HeaderValue) {
+        let nothing = || HeaderValue::from_static("");
+        let id = std::mem::replace(&mut self.id_field, nothing());
+        (id, std::mem::replace(&mut self.trace_field, nothing()))
     }
 }
 
@@ -120,24 +127,23 @@ pub(crate) fn read(
         return Err(Fault::new(Code::MethodRefused, "the gateway opens no tunnels"));
     }
     let authority = authority(connection, &parts)?;
-    let target = parts.uri.path_and_query();
-    let target = match target {
-        Some(target) if target.path().starts_with('/') => target.clone(),
-        Some(target) if target == "*" && parts.method == Method::OPTIONS => target.clone(),
-        // `http://example.com?query` and the like; only an absolute form has no path.
-        _ if parts.uri.scheme().is_some() => PathAndQuery::from_static("/"),
+    let mut uri = std::mem::take(&mut parts.uri).into_parts();
+    let target = match uri.path_and_query.take() {
+        Some(target) if target.path().starts_with('/') => target,
+        Some(target) if target == "*" && parts.method == Method::OPTIONS => target,
+        // `http://example.com` and the like; only an absolute form has no path.
+        None if uri.scheme.is_some() => PathAndQuery::from_static("/"),
         _ => return Err(malformed("the request target is not a path")),
     };
     if has_dot_segment(target.path()) {
         return Err(malformed("the path has a dot segment")
             .hint("resolve `.` and `..` before sending, as RFC 3986 section 5.2.4 says"));
     }
-    if parts.headers.get(HOST).is_none_or(|host| host != authority.as_str()) {
+    if !parts.headers.contains_key(HOST) {
         let host =
             HeaderValue::from_str(authority.as_str()).expect("an authority is visible ASCII");
         parts.headers.insert(HOST, host);
     }
-    let mut uri = http::uri::Parts::default();
     uri.scheme = Some(if connection.tls { Scheme::HTTPS } else { Scheme::HTTP });
     uri.authority = Some(authority);
     uri.path_and_query = Some(target);
@@ -176,10 +182,9 @@ fn authority(connection: &Connection, parts: &request::Parts) -> Result<Authorit
         return Err(malformed("the scheme is neither http nor https"));
     }
     let field = match field {
-        Some(value) => Some(
-            Authority::try_from(value.as_bytes())
-                .map_err(|_| malformed("the host is not a host"))?,
-        ),
+        Some(value) => {
+            Some(connection.authority(value).ok_or_else(|| malformed("the host is not a host"))?)
+        }
         None => None,
     };
     let authority = match (parts.uri.authority(), field) {
@@ -264,7 +269,7 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-const HOP_BY_HOP: [HeaderName; 6] = [
+static HOP_BY_HOP: [HeaderName; 6] = [
     KEEP_ALIVE,
     PROXY_CONNECTION,
     PROXY_AUTHENTICATE,
@@ -273,25 +278,31 @@ const HOP_BY_HOP: [HeaderName; 6] = [
     UPGRADE,
 ];
 
-/// Says where the request came from. What a client claims about that is believed of known proxies only.
+/// Says where the request came from. What a client claims about that is believed of known proxies only;
+/// without one, the URI has the scheme and the host that the client used.
 fn forward(headers: &mut HeaderMap, connection: &Connection) {
-    let before = if connection.proxied { headers.get(X_FORWARDED_FOR) } else { None };
-    let from = before.and_then(|before| {
-        let list = [before.as_bytes(), connection.address.as_bytes()].join(&b", "[..]);
-        HeaderValue::from_bytes(&list).ok()
-    });
-    headers.insert(X_FORWARDED_FOR, from.unwrap_or_else(|| connection.address.clone()));
-    if connection.proxied && headers.contains_key(X_FORWARDED_PROTO) {
+    let claims = headers.keys().any(|name| FORWARDING.contains(name));
+    if !claims || !connection.proxied {
+        if claims {
+            for name in &FORWARDING {
+                headers.remove(name);
+            }
+        }
+        headers.insert(X_FORWARDED_FOR, connection.address.clone());
         return;
     }
-    headers.remove(X_FORWARDED_PORT);
-    headers.remove(FORWARDED);
-    let proto = if connection.tls { "https" } else { "http" };
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(proto));
-    if let Some(host) = headers.get(HOST).cloned() {
-        headers.insert(X_FORWARDED_HOST, host);
+    let own = connection.address.as_bytes();
+    let list = match headers.get(X_FORWARDED_FOR) {
+        Some(before) => [before.as_bytes(), own].join(&b", "[..]),
+        None => own.to_vec(),
+    };
+    if let Ok(list) = HeaderValue::from_bytes(&list) {
+        headers.insert(X_FORWARDED_FOR, list);
     }
 }
+
+static FORWARDING: [HeaderName; 5] =
+    [X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO, FORWARDED];
 
 #[cfg(test)]
 mod tests {

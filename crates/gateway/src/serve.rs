@@ -1,7 +1,8 @@
 //! One request, from its head to its last byte. Start reading at [`phases`].
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, ready};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -26,13 +27,24 @@ use crate::problem::{self, Refusal};
 use crate::route::{Entry, FaultPage, RouteTable, Target};
 
 /// Answers one request of a connection.
+///
+/// The future is small, because hyper moves it about: what runs before the function does has run when
+/// this returns.
 pub(crate) fn handle(
     connection: Arc<Connection>,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response<Sent>, Infallible>> + Send {
     let mut exchange = Exchange::begin(connection, &request);
+    let begun = phases(&mut exchange, request);
+    let begun = begun.unwrap_or_else(|refusal| Begun::Own(Box::pin(ready(Err(refusal)))));
     async move {
-        let answer = phases(&mut exchange, request).await;
+        let answer = match begun {
+            Begun::Invoked(outcome) => {
+                let outcome = outcome.await;
+                outcome.map_err(|fault| exchange.blame(fault)).and_then(|o| encode(&exchange, o))
+            }
+            Begun::Own(answer) => answer.await,
+        };
         let response = answer.unwrap_or_else(|refusal| exchange.refuse(refusal));
         Ok(exchange.send(response))
     }
@@ -40,31 +52,35 @@ pub(crate) fn handle(
 
 /// What happens to a request, in order. Each phase takes what the one before it proved.
 ///
-/// What comes after is in [`Exchange::send`] (the head goes out), [`Sent`] (the body streams, at the pace
-/// of the client) and the drops of [`Exchange`] and its settlement, which happen whatever else does: a
-/// client that leaves drops this future or the body, and that cancels the invocation.
-async fn phases(
-    exchange: &mut Exchange,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, Refusal> {
+/// What comes after is [`encode`] (the outcome becomes an answer), [`Exchange::send`] (its head goes out),
+/// [`Sent`] (its body streams, at the pace of the client) and the drops of [`Exchange`] and its
+/// settlement, which happen whatever else does: a client that leaves drops the future or the body, and
+/// that cancels the invocation.
+fn phases(exchange: &mut Exchange, request: Request<Incoming>) -> Result<Begun, Refusal> {
     let (head, body) = head::read(&exchange.connection, request)?;
     let routed = match route(exchange, &head)? {
         Routed::Function(routed) => routed,
-        Routed::Static(entry) => return files::answer(&entry, &head).await,
-        Routed::Fault(page) => return fault(&page, &head),
-        Routed::Answered(response) => return Ok(response),
+        Routed::Static(entry) => return Ok(Begun::Own(Box::pin(files::answer(entry, head)))),
+        Routed::Fault(page) => return Ok(Begun::Own(Box::pin(ready(fault(&page, &head))))),
+        Routed::Answered(response) => return Ok(Begun::Own(Box::pin(ready(Ok(response))))),
     };
     let principal = identify(&head)?;
     let permit = authorize(routed, principal)?;
     let ticket = admit(exchange, permit, &body)?;
     let (function, invocation) = decode(exchange, ticket, head, body);
-    let settlement = Arc::clone(&invocation.settlement);
-    let gateway = Arc::clone(&exchange.connection.gateway);
-    let outcome = function.dispatch(&gateway.dispatcher, invocation).await;
-    let outcome = outcome.map_err(|fault| blame(fault, &settlement))?;
-    let response = encode(exchange, outcome)?;
-    Ok(response)
+    let node = &exchange.connection.gateway.dispatcher;
+    Ok(Begun::Invoked(function.dispatch(node, invocation)))
 }
+
+/// An answer that is being made.
+enum Begun {
+    /// By a function.
+    Invoked(BoxFuture<Result<Outcome, Fault>>),
+    /// By the gateway.
+    Own(BoxFuture<Result<Response<Body>, Refusal>>),
+}
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Where a request goes.
 enum Routed {
@@ -99,7 +115,7 @@ struct Ticket {
 }
 
 fn route(exchange: &mut Exchange, head: &Head) -> Result<Routed, Refusal> {
-    let gateway = Arc::clone(&exchange.connection.gateway);
+    let gateway = &exchange.connection.gateway;
     let table = gateway.routes.load();
     if let Some(asked) = cors::asked_method(&head.method, head.headers())
         && let Some(entry) = table.find(&asked, head.authority(), head.path())
@@ -113,7 +129,8 @@ fn route(exchange: &mut Exchange, head: &Head) -> Result<Routed, Refusal> {
         return nowhere(&table, head);
     };
     if entry.cors.is_some() {
-        exchange.cors = Some((Arc::clone(entry), head.headers().get(ORIGIN).cloned()));
+        let origin = head.headers().get(ORIGIN).cloned();
+        exchange.cors = Some(Box::new((Arc::clone(entry), origin)));
     }
     match &entry.target {
         Target::Function(name) => {
@@ -250,42 +267,34 @@ fn decode(
     (permit.routed.function, invocation)
 }
 
-/// A function that fails because its request was broken off is not the one to blame.
-fn blame(fault: Fault, settlement: &Settlement) -> Fault {
-    match settlement.outcome() {
-        OutcomeClass::Failed(code @ (Code::BodyTooLarge | Code::RequestTimedOut)) => {
-            Fault::plain(code)
-        }
-        _ => fault,
-    }
-}
-
 /// Turns what the function gave into an answer that HTTP can carry.
-fn encode(exchange: &Exchange, outcome: Outcome) -> Result<Response<Body>, Fault> {
+fn encode(exchange: &Exchange, outcome: Outcome) -> Result<Response<Body>, Refusal> {
     let mut response = match outcome {
         Outcome::Http(response) => response,
         Outcome::Error(error) => {
             let detail = format!("the function reported an error of kind `{}`", error.kind);
-            return Err(Fault::new(Code::GuestFailed, detail));
+            return Err(Fault::new(Code::GuestFailed, detail).into());
         }
         Outcome::Upgrade(_) => {
-            return Err(Fault::new(Code::GuestFailed, "the function asked to keep the socket"));
+            return Err(
+                Fault::new(Code::GuestFailed, "the function asked to keep the socket").into()
+            );
         }
         Outcome::Value(_) | Outcome::Batch { .. } | Outcome::Execution(_) | Outcome::Exit(_) => {
-            return Err(Fault::new(Code::NoResponse, "the function gave no HTTP response"));
+            return Err(Fault::new(Code::NoResponse, "the function gave no HTTP response").into());
         }
     };
     let status = response.status();
     if status.is_informational() {
         let detail = format!("the function answered with {}", status.as_u16());
-        return Err(Fault::new(Code::GuestFailed, detail));
+        return Err(Fault::new(Code::GuestFailed, detail).into());
     }
     head::strip_hop_by_hop(response.headers_mut());
     let bodiless =
         exchange.head || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     if !length_is_sound(response.headers(), response.body(), bodiless) {
         let detail = "the function's content-length is not the length of its body";
-        return Err(Fault::new(Code::GuestFailed, detail));
+        return Err(Fault::new(Code::GuestFailed, detail).into());
     }
     Ok(response)
 }
@@ -314,7 +323,7 @@ pub(crate) struct Exchange {
     head: bool,
     status: u16,
     settlement: Option<Arc<Settlement>>,
-    cors: Option<(Arc<Entry>, Option<HeaderValue>)>,
+    cors: Option<Box<(Arc<Entry>, Option<HeaderValue>)>>,
     watch: Option<Arc<StreamWatch>>,
     seen: Option<Box<Seen>>,
 }
@@ -350,6 +359,16 @@ impl Exchange {
         }
     }
 
+    /// A function that fails because its request was broken off is not the one to blame.
+    fn blame(&self, fault: Fault) -> Refusal {
+        match self.settlement.as_ref().map(|settlement| settlement.outcome()) {
+            Some(OutcomeClass::Failed(code @ (Code::BodyTooLarge | Code::RequestTimedOut))) => {
+                Fault::plain(code).into()
+            }
+            _ => fault.into(),
+        }
+    }
+
     /// The answer in place of one that failed.
     fn refuse(&self, refusal: Refusal) -> Response<Body> {
         let code = refusal.fault.code;
@@ -364,9 +383,10 @@ impl Exchange {
     fn send(mut self, response: Response<Body>) -> Response<Sent> {
         let (mut parts, mut body) = response.into_parts();
         let headers = &mut parts.headers;
-        headers.insert(INVOCATION_ID, self.marks.id_field.clone());
-        headers.insert(TRACEPARENT, self.marks.trace_field.clone());
-        if let Some((entry, origin)) = &self.cors
+        let (id, trace) = self.marks.take_fields();
+        headers.insert(INVOCATION_ID, id);
+        headers.insert(TRACEPARENT, trace);
+        if let Some((entry, origin)) = self.cors.as_deref()
             && let Some(cors) = &entry.cors
         {
             cors.answer(origin.as_ref(), headers);

@@ -15,13 +15,7 @@ async fn a_function_sees_one_shape_of_request() {
     answer.assert_marked();
     let body = answer.body();
     assert!(body.starts_with("GET http://Example.com:81/a%20b?c=d\n"), "{body}");
-    for line in [
-        "host=Example.com:81",
-        "x-own=1",
-        "x-forwarded-for=127.0.0.1",
-        "x-forwarded-proto=http",
-        "x-forwarded-host=Example.com:81",
-    ] {
+    for line in ["host=Example.com:81", "x-own=1", "x-forwarded-for=127.0.0.1"] {
         assert!(body.contains(&format!("{line}\n")), "{line} in {body}");
     }
     for name in ["connection", "keep-alive", "forwarded", "te=", "tracestate"] {
