@@ -10,6 +10,7 @@ use alula_types::usage::{Start, nanos};
 use alula_types::{Code, Fault, FunctionName, Input, Invocation};
 use bytes::Bytes;
 use futures_util::future::poll_fn;
+use http::uri::Authority;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use wasmtime::Store;
@@ -242,7 +243,12 @@ async fn call_p3(
     answer: Answer,
 ) -> wasmtime::Result<()> {
     let name = store.data().egress.context().function.clone();
-    let (request, sent) = p3::Request::from_http(store.data_mut().http().hooks, request);
+    let named = request.headers().get(http::header::HOST);
+    let named = named.and_then(|host| Authority::try_from(host.as_bytes()).ok());
+    let (mut request, sent) = p3::Request::from_http(store.data_mut().http().hooks, request);
+    // HTTP/1.1 names neither in its request line, but a request that was received has both.
+    request.scheme.get_or_insert(http::uri::Scheme::HTTP);
+    request.authority = request.authority.or(named);
     store
         .run_concurrent(async move |accessor| {
             let response = service.handle(accessor, request).await?;
