@@ -39,23 +39,18 @@ pub(crate) fn listed(manifest: &Manifest) -> impl Iterator<Item = (&str, String)
 }
 
 fn cors(cors: &alula_manifest::Cors) -> Cors {
-    let listed = |names: &Names, any: &[&str]| match names {
-        Names::Any => any.iter().map(|name| (*name).to_owned()).collect(),
-        Names::Listed(names) => names.clone(),
+    let listed = |names: &Names| match names {
+        Names::Any => None,
+        Names::Listed(names) => Some(names.clone()),
     };
-    let mut headers: Vec<String> = listed(&cors.headers, &[]);
-    if cors.headers == Names::Listed(Vec::new()) {
-        // The gateway takes an empty list for any field; this one browsers always let pass.
-        headers.push("accept-language".into());
-    }
     Cors {
         origins: match &cors.origins {
             alula_manifest::Origins::Any => Origins::Any,
             alula_manifest::Origins::Listed(origins) => Origins::Only(origins.clone()),
         },
         methods: cors.methods.clone(),
-        headers,
-        expose: listed(&cors.expose, &["*"]),
+        headers: listed(&cors.headers),
+        expose: listed(&cors.expose).unwrap_or_else(|| vec!["*".to_owned()]),
         credentials: cors.credentials,
         max_age: Some(cors.max_age),
     }

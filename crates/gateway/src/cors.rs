@@ -16,8 +16,8 @@ pub struct Cors {
     pub origins: Origins,
     /// The methods they may use; empty: the one that the route takes, as it is asked for.
     pub methods: Vec<String>,
-    /// The request fields they may set; empty: any.
-    pub headers: Vec<String>,
+    /// The request fields they may set; `None`: any.
+    pub headers: Option<Vec<String>>,
     /// The response fields they may read, beside those that are always readable.
     pub expose: Vec<String>,
     /// Whether cookies and other credentials are sent along.
@@ -72,15 +72,14 @@ impl Cors {
         } else {
             list(&mut headers, ACCESS_CONTROL_ALLOW_METHODS, &self.methods);
         }
-        if self.headers.is_empty() {
-            copy(
+        match &self.headers {
+            None => copy(
                 request,
                 ACCESS_CONTROL_REQUEST_HEADERS,
                 &mut headers,
                 ACCESS_CONTROL_ALLOW_HEADERS,
-            );
-        } else {
-            list(&mut headers, ACCESS_CONTROL_ALLOW_HEADERS, &self.headers);
+            ),
+            Some(names) => list(&mut headers, ACCESS_CONTROL_ALLOW_HEADERS, names),
         }
         if let Some(age) = self.max_age {
             headers.insert(ACCESS_CONTROL_MAX_AGE, age.as_secs().into());

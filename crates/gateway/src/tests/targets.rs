@@ -87,7 +87,7 @@ fn cors(origins: &[&str], credentials: bool) -> Cors {
             _ => Origins::Only(origins.iter().map(|o| (*o).to_owned()).collect()),
         },
         methods: vec!["GET".into(), "PUT".into()],
-        headers: Vec::new(),
+        headers: None,
         expose: vec!["x-own".into()],
         credentials,
         max_age: Some(Duration::from_secs(60)),
