@@ -14,6 +14,8 @@
 
 #define MAX_ADDED_HEADERS 128
 
+#define KEPT_BACK 8192
+
 struct alula_request {
   handle_t handle;
   handle_t body, stream; /* 0 until the body is read */
@@ -30,6 +32,8 @@ struct alula_response {
   bool sent, gone;
   wire_field added[MAX_ADDED_HEADERS];
   uint32_t count;
+  uint32_t kept; /* bytes of the body that wait to be sent */
+  uint8_t buffer[KEPT_BACK];
 };
 
 /* How the host puts strings and lists into our memory. */
@@ -236,9 +240,7 @@ static uint64_t room_for_more(alula_response *response) {
   }
 }
 
-int alula_write(alula_response *response, const void *data, size_t size) {
-  if (!response->sent) send_head(response);
-  const uint8_t *next = data;
+static int push(alula_response *response, const uint8_t *next, size_t size) {
   while (size > 0 && !response->gone) {
     uint64_t room = room_for_more(response);
     if (room == 0) break;
@@ -253,6 +255,21 @@ int alula_write(alula_response *response, const void *data, size_t size) {
     size -= piece;
   }
   return response->gone ? -1 : 0;
+}
+
+int alula_flush(alula_response *response) {
+  if (!response->sent) send_head(response);
+  uint32_t size = response->kept;
+  response->kept = 0;
+  return push(response, response->buffer, size);
+}
+
+int alula_write(alula_response *response, const void *data, size_t size) {
+  if (size > KEPT_BACK - response->kept && alula_flush(response) < 0) return -1;
+  if (size > KEPT_BACK) return push(response, data, size);
+  memcpy(response->buffer + response->kept, data, size);
+  response->kept += size;
+  return 0;
 }
 
 int alula_print(alula_response *response, const char *format, ...) {
@@ -273,8 +290,21 @@ int alula_print(alula_response *response, const char *format, ...) {
   return result;
 }
 
+/* A body that is whole says how long it is, unless the author has said so. */
+static void add_length(alula_response *response) {
+  static const char name[] = "content-length";
+  if (response->status == 204 || response->status == 304) return;
+  for (uint32_t i = 0; i < response->count; i++) {
+    if (strcasecmp((const char *)response->added[i].name.data, name) == 0) return;
+  }
+  char length[16];
+  snprintf(length, sizeof length, "%u", (unsigned)response->kept);
+  alula_add_header(response, name, length);
+}
+
 static void end_response(alula_response *response) {
-  if (!response->sent) send_head(response);
+  if (!response->sent) add_length(response);
+  alula_flush(response);
   if (response->stream != 0) drop_output(response->stream);
   if (response->body == 0) return;
   wire_finished finished;

@@ -45,8 +45,12 @@ int alula_status(alula_response *response, int status);
 /* Adds a header field. -1 when the head has been sent already. */
 int alula_add_header(alula_response *response, const char *name, const char *value);
 
-/* Writes to the body. The first call sends the head. -1 when the client is gone. */
+/* Writes to the body. Up to 8 KiB are kept back, so that a short response leaves in one piece.
+ * -1 when the client is gone. */
 int alula_write(alula_response *response, const void *data, size_t size);
+
+/* Sends what has been written so far, for responses that trickle. -1 when the client is gone. */
+int alula_flush(alula_response *response);
 
 /* Writes text as `printf` does. */
 int alula_print(alula_response *response, const char *format, ...)

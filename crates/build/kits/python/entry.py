@@ -8,6 +8,7 @@ import asyncio
 import gc
 import importlib
 import inspect
+import io
 import os
 import sys
 import traceback
@@ -20,10 +21,29 @@ from alula._serve import Server
 from wit_world.exports import IncomingHandler as _IncomingHandler
 
 
+class _Quiet(io.TextIOBase):
+    """Takes what a module prints while it is imported: there is room for 10 kB while building."""
+
+    def writable(self):
+        return True
+
+    def write(self, text):
+        return len(text)
+
+
+def _load():
+    kept = sys.stdout, sys.stderr
+    sys.stdout = sys.stderr = _Quiet()
+    try:
+        return importlib.import_module(alula_app.MODULE)
+    finally:
+        sys.stdout, sys.stderr = kept
+
+
 def _handler():
     """The author's `fetch`, or an explanation on standard error between two marks."""
     try:
-        module = importlib.import_module(alula_app.MODULE)
+        module = _load()
         handler = getattr(module, "fetch", None)
         if handler is fetch or handler is _ports.fetch or not callable(handler):
             raise AttributeError("the module has no `async def fetch(request, env)`")
@@ -37,7 +57,6 @@ def _handler():
         while frames and not frames.tb_frame.f_code.co_filename.startswith(alula_app.ROOTS):
             frames = frames.tb_next
         text = "".join(traceback.format_exception(error.with_traceback(frames)))
-        # Standard error holds 10 kB while building.
         sys.stderr.write(f"{alula_app.MARK}{text[-8000:]}{alula_app.MARK}")
         sys.stderr.flush()
         raise
@@ -46,7 +65,6 @@ def _handler():
 _server = Server(_handler())
 _ports._Host.fetch = fetch
 _ports._Host.spawn = _server.spawn
-
 
 _imports.load_late(alula_app.ROOTS)
 _report.keep_sources(_imports.authored(alula_app.ROOTS[:1]))
