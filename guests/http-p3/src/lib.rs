@@ -43,7 +43,7 @@ impl Guest for Probe {
             }
             "after" => after(query.number("ms", 50)),
             "allocate" => {
-                let held: Vec<_> = (0..query.number("mib", 1)).map(|_| vec![1; 1 << 20]).collect();
+                let held: Vec<_> = (0..query.number("mib", 1)).map(|_| vec![1_u8; 1 << 20]).collect();
                 text(&format!("{}\n", std::hint::black_box(held).len()))
             }
             "fetch" => fetch(&[query.text("url")]).await,

@@ -63,10 +63,18 @@ impl Changes {
         self.0.arrived.notify_one();
     }
 
+    fn is_empty(&self) -> bool {
+        let state = self.0.state.lock();
+        state.paths.is_empty() && !state.overflow
+    }
+
     /// Waits for changes and for a moment without any. Cancellation-safe: nothing is taken before it
     /// resolves.
     pub(crate) async fn next(&self) -> Changed {
-        self.0.arrived.notified().await;
+        // A wait that was given up may have used up the notice of what is still here.
+        while self.is_empty() {
+            self.0.arrived.notified().await;
+        }
         let latest = clock::now() + LONGEST;
         while let Ok(()) =
             clock::until(latest.min(clock::now() + QUIET), self.0.arrived.notified()).await
@@ -130,6 +138,16 @@ mod tests {
         assert_eq!(changed, Changed::Paths(vec!["a".into(), "b".into()]));
         changes.add(Path::new("c"));
         assert_eq!(changes.next().await, Changed::Paths(vec!["c".into()]));
+    }
+
+    #[tokio::test]
+    async fn a_wait_that_is_given_up_loses_nothing() {
+        let changes = Changes::default();
+        changes.add(Path::new("a"));
+        let given_up = clock::timeout(QUIET / 10, changes.next()).await;
+        assert!(given_up.is_err(), "the quiet moment is longer");
+        let changed = clock::timeout(LONGEST * 40, changes.next()).await;
+        assert_eq!(changed, Ok(Changed::Paths(vec!["a".into()])));
     }
 
     #[tokio::test]

@@ -1,0 +1,16 @@
+//! `alula` as its users meet it: real guests, real sockets, the real program.
+
+mod artifacts;
+mod capacity;
+mod clients;
+mod dev;
+mod examples;
+mod fuzz;
+mod isolation;
+mod jpeg;
+mod outbound;
+mod outcomes;
+mod probe;
+mod run;
+mod serve;
+mod templates;
