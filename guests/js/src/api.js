@@ -16,7 +16,7 @@ const SCRIPTS = { clone, console, crypto, encoding, events, fetch, forms, header
 export default {
   async fetch(request) {
     const { pathname, searchParams } = new URL(request.url);
-    const script = SCRIPTS[pathname.slice(1)];
+    const script = SCRIPTS[pathname.split("/").pop()];
     if (!script) return Response.json(Object.keys(SCRIPTS));
     let text = "";
     const print = (...values) => {

@@ -97,7 +97,7 @@ const PATHS = {
 export default {
   fetch(request, env, ctx) {
     const { pathname } = new URL(request.url);
-    const answer = PATHS[pathname];
+    const answer = PATHS[pathname.replace(/^\/warm/, "")];
     return answer ? answer(request, env, ctx) : new Response("no such path\n", { status: 404 });
   },
 };

@@ -2,6 +2,7 @@
 // object: { tools, entry, wit, dir, out, engine }. What people should read goes to standard error.
 import { createRequire } from "node:module";
 import { writeFile, rename } from "node:fs/promises";
+import { pathToFileURL } from "node:url";
 
 const job = JSON.parse(process.argv[2]);
 const require = createRequire(`${job.tools}/package.json`);
@@ -44,8 +45,9 @@ async function quickjs(source) {
 }
 
 async function starlingmonkey(source) {
-  // The package has no CommonJS entry that names its module; it is an ES module.
-  const { componentize } = await import(require.resolve("@bytecodealliance/componentize-js"));
+  // An ES module, which `require` does not find.
+  const entry = `${job.tools}/node_modules/@bytecodealliance/componentize-js/src/componentize.js`;
+  const { componentize } = await import(pathToFileURL(entry));
   const { component } = await componentize(source, { witPath: job.wit, worldName: "function" });
   return component;
 }

@@ -19,7 +19,20 @@ const FILES: &[(&str, &str)] = files! {
 };
 
 /// The world that QuickJS functions are built for.
-const WORLD: &str = include_str!("../../../../wit/alula-js/world.wit");
+const QUICKJS_WIT: &[(&str, &str)] =
+    &[("world.wit", include_str!("../../../../wit/alula-js/world.wit"))];
+
+/// The world that StarlingMonkey functions are built for.
+const STARLINGMONKEY_WIT: &[(&str, &str)] = &[
+    ("world.wit", include_str!("../../kits/js/starlingmonkey.wit")),
+    ("deps/cli.wit", include_str!("../../kits/js/cli.wit")),
+    ("deps/clocks.wit", include_str!("../../kits/wit/deps/clocks.wit")),
+    ("deps/http.wit", include_str!("../../kits/wit/deps/http.wit")),
+    ("deps/io.wit", include_str!("../../kits/wit/deps/io.wit")),
+];
+
+/// The version of WASI that StarlingMonkey's interfaces are baked in with; no other links.
+const STARLINGMONKEY_WASI: &str = "@0.2.10";
 
 /// Where things are for one build.
 pub(super) struct Kit {
@@ -27,6 +40,8 @@ pub(super) struct Kit {
     pub(super) dir: PathBuf,
     /// The module to bundle: the author's, with the prelude before it.
     pub(super) entry: PathBuf,
+    /// The folder of the world.
+    pub(super) wit: PathBuf,
 }
 
 /// Writes the kit into `out/kit` with an entry that imports the author's module.
@@ -36,14 +51,31 @@ pub(super) fn write(out: &Path, source: &Path, engine: Engine) -> io::Result<Kit
         // Another version of Alula may have left files that are no longer part of it.
         std::fs::remove_dir_all(&dir)?;
     }
-    std::fs::create_dir_all(dir.join("wit"))?;
+    std::fs::create_dir_all(&dir)?;
     for (name, text) in FILES {
         std::fs::write(dir.join(name), text)?;
     }
-    std::fs::write(dir.join("wit/world.wit"), WORLD)?;
+    for (name, text) in wit(engine) {
+        let path = dir.join("wit").join(name);
+        std::fs::create_dir_all(path.parent().unwrap_or(&dir))?;
+        std::fs::write(path, text)?;
+    }
     let entry = dir.join("entry.js");
     std::fs::write(&entry, entry_module(source, engine))?;
-    Ok(Kit { dir, entry })
+    Ok(Kit { wit: dir.join("wit"), dir, entry })
+}
+
+fn wit(engine: Engine) -> Vec<(&'static str, String)> {
+    match engine {
+        Engine::QuickJs => QUICKJS_WIT.iter().map(|(name, text)| (*name, (*text).into())).collect(),
+        // The shared files say 0.2.0, which every component of 0.2 links with.
+        Engine::StarlingMonkey => {
+            let version = |text: &str| {
+                text.replace("@0.2.10", "@0.2.0").replace("@0.2.0", STARLINGMONKEY_WASI)
+            };
+            STARLINGMONKEY_WIT.iter().map(|(name, text)| (*name, version(text))).collect()
+        }
+    }
 }
 
 fn entry_module(source: &Path, engine: Engine) -> String {
@@ -52,7 +84,7 @@ fn entry_module(source: &Path, engine: Engine) -> String {
         // The interfaces must be there before the author's modules are evaluated, so they are first.
         Engine::QuickJs => format!(
             "import \"./globals.js\";\nimport {{ collect, serve }} from \"./serve.js\";\n\
-             import * as app from {app};\nexport const handle = serve(app);\ncollect();\n"
+             import * as app from {app};\nexport const handler = {{ handle: serve(app) }};\ncollect();\n"
         ),
         Engine::StarlingMonkey => {
             format!(
@@ -87,6 +119,7 @@ mod tests {
         let mut found: Vec<_> = std::fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !name.ends_with(".wit"))
             .collect();
         found.sort();
         let embedded: Vec<_> = FILES.iter().map(|(name, _)| (*name).to_owned()).collect();

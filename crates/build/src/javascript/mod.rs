@@ -3,7 +3,7 @@
 //!
 //! esbuild bundles the author's modules and npm packages behind our own web interfaces (`kits/js`), and
 //! componentize-qjs snapshots QuickJS after it has evaluated them, for the world in `wit/alula-js`. Why
-//! so: `docs/decisions/020-javascript-on-a-small-world.md`. `engine = "starlingmonkey"` makes a
+//! so: `docs/decisions/010-javascript-on-a-small-world.md`. `engine = "starlingmonkey"` makes a
 //! `wasi:http` 0.2 component with Mozilla's engine instead.
 
 mod kit;
@@ -70,7 +70,7 @@ fn job(request: &BuildRequest, tools: &Path, kit: &kit::Kit, component: &Path) -
     let pairs = [
         ("tools", tools.to_string_lossy()),
         ("entry", kit.entry.to_string_lossy()),
-        ("wit", kit.dir.join("wit").to_string_lossy().into_owned().into()),
+        ("wit", kit.wit.to_string_lossy()),
         ("dir", request.dir.to_string_lossy()),
         ("out", component.to_string_lossy()),
         ("engine", engine.into()),

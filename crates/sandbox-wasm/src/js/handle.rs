@@ -29,7 +29,7 @@ pub(crate) async fn call_handle<T: JsGuest>(
             body,
         })
     })?;
-    let response = match function.call_handle(accessor, request).await? {
+    let response = match function.alula_js_handler().call_handle(accessor, request).await? {
         Ok(response) => response,
         Err(_) => {
             let fault = Fault::new(Code::GuestFailed, "the handler threw an exception");
