@@ -86,7 +86,7 @@ impl HttpBody for Received {
         self.pause = None;
         match frame {
             None => {
-                self.connection.traffic.set_unread(false);
+                self.connection.traffic.body_read();
                 Poll::Ready(None)
             }
             Some(Err(_)) => self.fail(Code::Cancelled, BodyError::Disconnected),
@@ -99,7 +99,7 @@ impl HttpBody for Received {
                 self.left -= size;
                 self.settlement.bytes_in.fetch_add(size, Relaxed);
                 if self.incoming.is_end_stream() {
-                    self.connection.traffic.set_unread(false);
+                    self.connection.traffic.body_read();
                 }
                 Poll::Ready(Some(Ok(frame)))
             }

@@ -101,12 +101,13 @@ impl Traffic {
         }
     }
 
-    /// A request head is complete.
-    pub(crate) fn request_begins(&self) {
+    /// A request head is complete, and a body follows or does not.
+    pub(crate) fn request_begins(&self, body: bool) {
         self.begun.fetch_add(1, Relaxed);
         self.running.fetch_add(1, Relaxed);
         if self.http1.load(Relaxed) {
             self.partial.store(false, Relaxed);
+            self.unread.store(body, Relaxed);
             self.quiet.store(false, Relaxed);
         }
     }
@@ -143,9 +144,9 @@ impl Traffic {
         }
     }
 
-    /// A request has a body, or its body has been read to its end.
-    pub(crate) fn set_unread(&self, unread: bool) {
-        self.unread.store(unread, Relaxed);
+    /// The request's body has been read to its end.
+    pub(crate) fn body_read(&self) {
+        self.unread.store(false, Relaxed);
     }
 
     pub(crate) fn running(&self) -> u32 {

@@ -162,7 +162,7 @@ fn with(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
 }
 
 fn text(value: &str) -> HeaderValue {
-    HeaderValue::from_str(value).unwrap_or_else(|_| HeaderValue::from_static(""))
+    HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// A way to compress what a file holds.

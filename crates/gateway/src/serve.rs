@@ -230,9 +230,6 @@ fn admit(exchange: &mut Exchange, permit: Permit, body: &Incoming) -> Result<Tic
         settlement.failed(Code::BodyTooLarge);
         return Err(too_large(body_max));
     }
-    if !body.is_end_stream() {
-        exchange.connection.traffic.set_unread(true);
-    }
     Ok(Ticket { permit, settlement, deadline, body_max })
 }
 
@@ -337,7 +334,7 @@ struct Seen {
 
 impl Exchange {
     fn begin(connection: Arc<Connection>, request: &Request<Incoming>) -> Self {
-        connection.traffic.request_begins();
+        connection.traffic.request_begins(!request.body().is_end_stream());
         let watch = (request.version() == http::Version::HTTP_2).then(|| {
             let watch = Arc::new(StreamWatch::default());
             *connection.newest.lock() = Some(Arc::clone(&watch));

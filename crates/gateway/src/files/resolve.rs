@@ -227,6 +227,27 @@ mod tests {
         }
     }
 
+    /// Each barrier holds without the one before it, and what they hold back is real.
+    #[cfg(unix)]
+    #[test]
+    fn each_barrier_holds_alone_and_without_them_the_folder_leaks() {
+        let base = tempfile::tempdir().unwrap();
+        let root = base.path().canonicalize().unwrap().join("root");
+        std::fs::create_dir(&root).unwrap();
+        std::fs::write(base.path().join("secret.txt"), "secret").unwrap();
+        std::os::unix::fs::symlink("../secret.txt", root.join("link.txt")).unwrap();
+        let leaks = |path: &str| std::fs::read_to_string(root.join(path)).unwrap() == "secret";
+        assert!(leaks("../secret.txt") && leaks("link.txt"), "there is something to hold back");
+
+        assert_eq!(pieces("../secret.txt"), None);
+        let climbing = ["..".to_owned(), "secret.txt".to_owned()];
+        assert!(matches!(open(&root, &climbing, false, &[]), Ok(Found::Nothing)));
+        assert!(matches!(open(&root, &["link.txt".to_owned()], false, &[]), Ok(Found::Nothing)));
+        // A link that was planted after the path had been resolved.
+        #[cfg(target_os = "linux")]
+        assert!(open_beneath(&root, &root.join("link.txt")).is_err());
+    }
+
     proptest! {
         /// Whatever is asked for, what is opened lies in the folder; beside it lie a file and a link out.
         #[test]

@@ -43,6 +43,17 @@ async fn a_body_that_says_it_is_too_large_is_refused_before_it_is_sent() {
 }
 
 #[tokio::test]
+async fn a_client_that_sends_all_before_it_reads_still_learns_why() {
+    let limited = Setup::new().function_limits(|l| l.body = ByteSize(10));
+    let running = limited.function("POST /", "main", measure).run().await;
+    let body = "x".repeat(600_000);
+    for (path, status) in [("/", 413), ("/nowhere", 404)] {
+        let request = format!("POST {path}\r\ncontent-length: 600000\r\n\r\n{body}");
+        assert_eq!(running.ask(&request).await.status(), status);
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_turns_out_too_large_is_the_clients_fault() {
     let mut running = Setup::new()
         .function_limits(|l| l.body = ByteSize(10))
