@@ -20,3 +20,7 @@ from ._http import Request, Response
 from ._ports import FetchError, fetch, wait_until
 
 __all__ = ["BodyUsed", "FetchError", "Headers", "Request", "Response", "fetch", "wait_until"]
+
+# Seen in tracebacks: the name under which authors know them.
+for _each in (BodyUsed, FetchError):
+    _each.__module__ = __name__

@@ -23,13 +23,18 @@ def keep_sources(modules):
 
 def report(error):
     """Writes an exception to standard error."""
-    frames = error.__traceback__
-    while frames and frames.tb_frame.f_code.co_filename.startswith(_KIT):
-        frames = frames.tb_next
-    # Frames of the kit alone mean that the kit found the mistake; its message says all.
-    error.__traceback__ = frames
-    text = "".join(traceback.format_exception(error))
+    whole = traceback.TracebackException.from_exception(error)
+    _leave_out_kit(whole)
+    text = "".join(whole.format())
     for folder in ("/1/", "/2/"):
         text = text.replace(f'File "{folder}', 'File "')
     sys.stderr.write(text)
     sys.stderr.flush()
+
+
+def _leave_out_kit(whole):
+    """Takes the kit's own frames out, here and in the exceptions that led to it."""
+    while whole is not None:
+        authored = [frame for frame in whole.stack if not frame.filename.startswith(_KIT)]
+        whole.stack = traceback.StackSummary.from_list(authored)
+        whole = whole.__cause__ or whole.__context__
