@@ -14,6 +14,8 @@ use crate::overlay;
 use crate::problem::{Place, Problem, Problems};
 use crate::reader::{Note, Notes, Table, shorten, suggest};
 
+/// Mistakes in the syntax that are reported; the first ones usually cause the rest.
+const MAX_SYNTAX: usize = 20;
 /// Each one costs a reading of the whole manifest.
 const MAX_OVERLAYS: usize = 32;
 
@@ -34,12 +36,13 @@ fn read(text: &str, overlay: Option<&str>) -> Result<Manifest, Vec<Note>> {
     }
     let (document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        // What a broken document seems to say is not worth a message of its own.
+        // What a broken document seems to say is not worth a message of its own. Finding a place costs
+        // the length of the text, so a hostile file gets no more than a person reads.
         let syntax = |error: &toml::de::Error| Note {
             span: error.span().unwrap_or(0..0),
             ..note(Code::ManifestSyntax, error.message().to_owned())
         };
-        return Err(errors.iter().map(syntax).collect());
+        return Err(errors.iter().take(MAX_SYNTAX).map(syntax).collect());
     }
     let base = document.get_ref();
     let overlays = names_of_overlays(base);

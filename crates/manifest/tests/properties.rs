@@ -113,6 +113,29 @@ fn the_manifests_of_the_examples_are_valid() {
     assert!(read > 0, "no example was read");
 }
 
+#[test]
+fn a_document_of_any_depth_is_refused_and_not_a_crash() {
+    let deep = |open: &str, count: usize| open.repeat(count);
+    for text in [
+        format!("a = {}", deep("[", 500_000)),
+        format!("a = {}1{}", deep("[", 200_000), deep("]", 200_000)),
+        format!("a = {}", deep("{a=", 200_000)),
+        format!("a{} = 1", deep(".a", 400_000)),
+        format!("[a{}]", deep(".a", 400_000)),
+        format!("[[a{}]]", deep(".a", 400_000)),
+        format!("a = {{ a{} = 1 }}", deep(".a", 400_000)),
+        format!("[overlay.x]\na{} = 1", deep(".a", 400_000)),
+        format!("a = {}", "'".repeat(900_000)),
+        format!("{}= 1", "a".repeat(900_000)),
+        "a = 1\n".repeat(150_000),
+        "[a]\n".repeat(250_000),
+        "[[a]]\n".repeat(170_000),
+    ] {
+        let problems = Manifest::parse(&text, "alula.toml", Some("x")).expect_err("nonsense");
+        assert!(problems.list.len() <= 200, "each problem costs a search for its place");
+    }
+}
+
 /// Turns anything that looks like TOML more often than chance would.
 fn toml_like() -> impl Strategy<Value = String> {
     let words = [
