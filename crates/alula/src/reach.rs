@@ -33,7 +33,7 @@ pub(crate) fn grants(reach: &Reach) -> Grants {
     } else {
         reach.allow_http.iter().map(|host| origin(host)).collect()
     };
-    Grants { http, ..Grants::default() }
+    Grants { http }
 }
 
 /// `HOST` stands for every scheme and port, `HOST:PORT` for every scheme.
