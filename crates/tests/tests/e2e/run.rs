@@ -175,3 +175,30 @@ fn what_cannot_be_run_is_told_without_a_crash() {
     let odd = run(["run"]);
     assert_eq!(odd.code(), 2, "{odd:?}");
 }
+
+#[test]
+fn an_interrupted_command_ends_with_130() {
+    for guest in [Guest::Command, Guest::CommandP1] {
+        let mut child = alula(&[], guest, &["cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        // What comes back shows that the guest runs and waits for more.
+        let mut stdin = child.stdin.take().expect("it is piped");
+        stdin.write_all(b"x\n").expect("the guest reads");
+        let mut stdout = child.stdout.take().expect("it is piped");
+        stdout.read_exact(&mut [0; 2]).expect("the guest passes on what it reads");
+        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(sent.expect("`kill` starts").success());
+        let output = child.wait_with_output().expect("it ends although there may be more to read");
+        let left = Finished {
+            status: output.status,
+            stdout: String::new(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        };
+        assert_eq!((left.code(), left.stderr.as_str()), (130, ""), "{guest:?}: {left:?}");
+        drop(stdin);
+    }
+}
