@@ -1,8 +1,8 @@
 //! Tools that builders need, installed once into the user's cache folder and used from there.
 //!
-//! A tool's folder is named by its version and appears whole or not at all: it is filled under another
-//! name and renamed. Two builds that want the same tool at once wait for each other. When the folder is
-//! there, nothing touches the network.
+//! A tool's folder is named by its version and appears whole or not at all: it is filled under
+//! another name and renamed. Two builds that want the same tool at once wait for each other. When
+//! the folder is there, nothing touches the network.
 
 use std::fs::File;
 use std::future::Future;

@@ -1,6 +1,6 @@
-/* The imports of `wasi:http` 0.2.0 and `wasi:io` 0.2.0 that the kit calls, as the canonical ABI of the
- * WebAssembly component model (https://github.com/WebAssembly/component-model, CanonicalABI.md) lowers
- * the types in `kits/wit`. Handles are numbers; `out` points to where a result is written.
+/* The imports of `wasi:http` 0.2.0 and `wasi:io` 0.2.0 that the kit calls, as the canonical ABI of
+ * the WebAssembly component model (https://github.com/WebAssembly/component-model, CanonicalABI.md)
+ * lowers the types in `kits/wit`. Handles are numbers; `out` points to where a result is written.
  */
 #ifndef ALULA_WASI_HTTP_H
 #define ALULA_WASI_HTTP_H
@@ -99,18 +99,19 @@ HTTP("[method]fields.entries") void fields_entries(handle_t self, wire_fields *o
 HTTP("[resource-drop]fields") void drop_fields(handle_t self);
 
 HTTP("[constructor]outgoing-response") handle_t response_new(handle_t headers);
-HTTP("[method]outgoing-response.set-status-code") int32_t response_status(handle_t self, int32_t code);
+HTTP("[method]outgoing-response.set-status-code")
+int32_t response_status(handle_t self, int32_t code);
 HTTP("[method]outgoing-response.body") void response_body(handle_t self, wire_handle *out);
 HTTP("[method]outgoing-body.write") void body_write(handle_t self, wire_handle *out);
 HTTP("[static]outgoing-body.finish")
 void body_finish(handle_t self, int32_t has_trailers, handle_t trailers, wire_finished *out);
 HTTP("[resource-drop]outgoing-body") void drop_outgoing_body(handle_t self);
 
-/* response-outparam.set(param, result<outgoing-response, error-code>): with `failed` 0 the response's
- * handle follows and the rest is nothing; with 1 an error-code, flattened. */
+/* response-outparam.set(param, result<outgoing-response, error-code>): with `failed` 0 the
+ * response's handle follows and the rest is nothing; with 1 an error-code, flattened. */
 HTTP("[static]response-outparam.set")
-void outparam_set(handle_t self, int32_t failed, int32_t a, int32_t b, int64_t c, int32_t d, int32_t e,
-                  int32_t f, int32_t g);
+void outparam_set(handle_t self, int32_t failed, int32_t a, int32_t b, int64_t c, int32_t d,
+                  int32_t e, int32_t f, int32_t g);
 
 STREAMS("[method]input-stream.blocking-read")
 void stream_read(handle_t self, int64_t size, wire_read *out);

@@ -1,8 +1,8 @@
 //! C: one source file becomes a component or a command module, compiled by Zig's `cc`.
 //!
 //! A file that includes `alula.h` has a `handle` and becomes a `wasi:http` 0.2 component; our kit
-//! (`kits/c`) is compiled with it. Any other file has a `main` and becomes a preview 1 command, which is
-//! served as CGI over standard input and output.
+//! (`kits/c`) is compiled with it. Any other file has a `main` and becomes a preview 1 command,
+//! which is served as CGI over standard input and output.
 
 mod component;
 

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 /// The module that componentize-py wraps.
 pub(super) const ENTRY: &str = "alula_entry";
 
-/// Stands before and after an explanation that the entry prints when the author's module is refused.
+/// Stands before and after an explanation that the entry prints when the author's module is
+/// refused.
 pub(super) const MARK: char = '\u{1e}';
 
 const FILES: &[(&str, &str)] = &[

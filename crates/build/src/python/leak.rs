@@ -1,10 +1,10 @@
-//! Mends a leak in what componentize-py generates: bytes that are handed to an import are copied, and
-//! the copy is never freed, so that a function which streams runs out of memory.
+//! Mends a leak in what componentize-py generates: bytes that are handed to an import are copied,
+//! and the copy is never freed, so that a function which streams runs out of memory.
 //!
-//! The generated module asks its runtime for each list with `wit_dylib_pop_list`, which gives a length
-//! and, for bytes, the copy. Lists of other types are freed by `wit_dylib_dealloc_bytes`, which waits
-//! until the call is over. Here the same call is added for the copies. Nothing else refers to places in
-//! that module's code, so only the lengths around it change.
+//! The generated module asks its runtime for each list with `wit_dylib_pop_list`, which gives a
+//! length and, for bytes, the copy. Lists of other types are freed by `wit_dylib_dealloc_bytes`,
+//! which waits until the call is over. Here the same call is added for the copies. Nothing else
+//! refers to places in that module's code, so only the lengths around it change.
 
 use anyhow::{Context, bail};
 use wasmparser::{BinaryReader, FunctionBody, Operator, Parser, Payload, TypeRef};
@@ -153,8 +153,8 @@ impl List {
         Some(Self { call, data, length })
     }
 
-    /// `if data && length { free(call, data, length, align = 1, later = true) }`; without data it is a
-    /// list of another type, which is freed already.
+    /// `if data && length { free(call, data, length, align = 1, later = true) }`; without data it
+    /// is a list of another type, which is freed already.
     fn free(&self, code: &mut Vec<u8>, free: u32) {
         const LOCAL_GET: u8 = 0x20;
         const IF: [u8; 2] = [0x04, 0x40];

@@ -2,8 +2,8 @@
 //!
 //! `componentize-py` puts CPython and all modules into one component and runs the imports while
 //! building, so that an instance starts with everything loaded. Our own kit (`kits/python`) stands
-//! between it and the author: it offers the module `alula` and an event loop. 0.2 was chosen over 0.3
-//! by measurement; `docs/decisions` has the figures.
+//! between it and the author: it offers the module `alula` and an event loop. 0.2 was chosen over
+//! 0.3 by measurement; `docs/decisions` has the figures.
 
 mod complaint;
 mod kit;

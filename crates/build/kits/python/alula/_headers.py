@@ -4,8 +4,9 @@
 class Headers:
     """The header fields of a request or a response.
 
-    Made from a mapping, from pairs, or from other headers. `headers["name"]` gives all values of a
-    name joined with a comma and raises `KeyError` when there is none; `get` gives a default instead.
+    Made from a mapping, from pairs, or from other headers. `headers["name"]` gives all values of
+    a name joined with a comma and raises `KeyError` when there is none; `get` gives a default
+    instead.
     """
 
     __slots__ = ("_pairs",)

@@ -6,8 +6,10 @@ an author's own unit tests, the calls say that there is no host.
 
 
 class FetchError(OSError):
-    """An outbound request got no response. `code` is the reason in WASI's words, `connection-refused`
-    or `http-request-denied` for example."""
+    """An outbound request got no response.
+
+    `code` is the reason in WASI's words, `connection-refused` or `http-request-denied` for example.
+    """
 
     def __init__(self, code, detail=""):
         super().__init__(f"{code}: {detail}" if detail else code)
