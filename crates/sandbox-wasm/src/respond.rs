@@ -8,7 +8,6 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -200,8 +199,10 @@ fn finish(
     };
     let (head, body) = response.into_parts();
     let limits = &function.shared.revision.limits;
+    let promised = head.headers.get(http::header::CONTENT_LENGTH);
     let mut body = ResponseBody {
         body,
+        owed: promised.and_then(|length| length.to_str().ok()?.parse().ok()),
         left: limits.response.0,
         limit: limits.response,
         ended: false,
@@ -220,9 +221,11 @@ fn finish(
     Ok(Outcome::Http(http::Response::from_parts(head, body)))
 }
 
-/// A response body: counts, bounds, and tells the run when it has ended or is not wanted any more.
+/// A response body: bounds it and tells the run when it has ended or is not wanted any more.
 struct ResponseBody {
     body: Body,
+    /// Bytes still missing of what the head promised, if it did.
+    owed: Option<u64>,
     left: u64,
     limit: ByteSize,
     ended: bool,
@@ -326,6 +329,12 @@ impl HttpBody for ResponseBody {
             return Poll::Pending;
         };
         match frame {
+            // The stream of a guest that is gone ends like one that was finished. Only a promised length
+            // can tell them apart, so without one a client must not take what it got for all.
+            None if self.owed != Some(0) && self.pulse.end().is_some() => {
+                let fault = silent(&self.pulse);
+                Poll::Ready(Some(Err(BodyError::Failed(Box::new(fault)))))
+            }
             None => {
                 self.ended = true;
                 self.pulse.answered(self.after_response);
@@ -341,7 +350,7 @@ impl HttpBody for ResponseBody {
                     return Poll::Ready(Some(Err(BodyError::Failed(Box::new(fault)))));
                 }
                 self.left -= bytes;
-                self.pulse.settlement.bytes_out.fetch_add(bytes, Relaxed);
+                self.owed = self.owed.map(|owed| owed.saturating_sub(bytes));
                 Poll::Ready(Some(Ok(frame)))
             }
             // The guest's own end says more than the broken stream.

@@ -131,6 +131,8 @@ async fn serve(
         Err(error) => {
             let fault = guest::failed(&live.store, &function.shared, &error);
             function.report(context.invocation, &fault, &error);
+            // Before the store goes: the response's body ends with it and has to say why.
+            pulse.ended(fault.clone());
             Err(fault)
         }
     }
@@ -230,7 +232,7 @@ async fn call_p2(
     })?;
     proxy.wasi_http_incoming_handler().call_handle(store, request, out).await?;
     match failure.lock().take() {
-        Some(fault) => Err(fault.into()),
+        Some(error) => Err(error),
         None => Ok(()),
     }
 }
@@ -261,9 +263,12 @@ async fn call_p3(
         .await?
 }
 
-/// An error that the guest returned in place of a response.
-fn reported(name: &FunctionName, code: &dyn std::fmt::Debug) -> Fault {
-    Fault::new(Code::GuestFailed, format!("`{name}` reported {code:?} instead of a response"))
+/// An error that the guest returned in place of a response. Its words may hold secrets: they are the
+/// cause, which goes to the guest's log only.
+fn reported(name: &FunctionName, code: &dyn std::fmt::Debug) -> wasmtime::Error {
+    let text = format!("`{name}` reported an error instead of a response");
+    wasmtime::Error::msg(format!("the error is {code:?}"))
+        .context(Fault::new(Code::GuestFailed, text))
 }
 
 async fn call_js(

@@ -9,7 +9,9 @@ use wasip3::exports::http::handler::Guest;
 use wasip3::filesystem::preopens;
 use wasip3::http::client;
 use wasip3::http::types::{ErrorCode, Fields, Method, Request, Response, Scheme};
-use wasip3::wit_bindgen::rt::async_support::{StreamReader, StreamResult, StreamWriter};
+use wasip3::wit_bindgen::rt::async_support::{
+    FutureReader, StreamReader, StreamResult, StreamWriter,
+};
 use wasip3::{wit_bindgen, wit_future, wit_stream};
 
 struct Probe;
@@ -29,8 +31,8 @@ impl Guest for Probe {
             "headers" => text(&headers(&request)),
             "env" => text(&pairs(environment::get_environment())),
             "files" => text(&format!("{}\n", preopens::get_directories().len())),
-            "echo" => Ok(respond(body_of(request))),
-            "length" => text(&format!("{}\n", drain(request).await)),
+            "echo" => Ok(respond(body_of(request).0)),
+            "length" => length(request).await,
             "sleep" => {
                 sleep(query.number("ms", 100)).await;
                 text("slept\n")
@@ -43,7 +45,8 @@ impl Guest for Probe {
             }
             "after" => after(query.number("ms", 50)),
             "allocate" => {
-                let held: Vec<_> = (0..query.number("mib", 1)).map(|_| vec![1_u8; 1 << 20]).collect();
+                let held: Vec<_> =
+                    (0..query.number("mib", 1)).map(|_| vec![1_u8; 1 << 20]).collect();
                 text(&format!("{}\n", std::hint::black_box(held).len()))
             }
             "fetch" => fetch(&[query.text("url")]).await,
@@ -181,14 +184,20 @@ fn recurse(depth: u64) -> u64 {
     if depth == 0 { 0 } else { recurse(depth - 1).wrapping_add(frame[3]) }
 }
 
-fn body_of(request: Request) -> StreamReader<u8> {
+type Trailers = FutureReader<Result<Option<Fields>, ErrorCode>>;
+
+fn body_of(request: Request) -> (StreamReader<u8>, Trailers) {
     let (done, told) = wit_future::new(|| Ok(()));
     drop(done);
-    Request::consume_body(request, told).0
+    Request::consume_body(request, told)
 }
 
-async fn drain(request: Request) -> usize {
-    collect(body_of(request)).await.len()
+/// Answers with the length of the request's body. A body that broke off has none: its trailers say so.
+async fn length(request: Request) -> Result<Response, ErrorCode> {
+    let (body, trailers) = body_of(request);
+    let bytes = collect(body).await;
+    trailers.await?;
+    text(&format!("{}\n", bytes.len()))
 }
 
 async fn collect(mut body: StreamReader<u8>) -> Vec<u8> {

@@ -15,7 +15,7 @@ use wasip2::http::types::{
 };
 use wasip2::io::streams::{OutputStream, StreamError};
 
-use reply::{Reply, drain, echo, pour};
+use reply::{Reply, echo, length, pour};
 
 struct Probe;
 
@@ -38,7 +38,7 @@ impl Guest for Probe {
             "args" => reply.text(&environment::get_arguments().join("\n")),
             "files" => reply.text(&format!("{}\n", preopens::get_directories().len())),
             "echo" => echo(request, reply),
-            "length" => reply.text(&format!("{}\n", drain(&request))),
+            "length" => length(&request, reply),
             "sleep" => {
                 sleep(query.number("ms", 100));
                 reply.text("slept\n");

@@ -64,15 +64,21 @@ pub fn pour(stream: &OutputStream, bytes: u64) -> Result<(), StreamError> {
     stream.blocking_flush()
 }
 
-/// Reads the request's body to its end and gives its length.
-pub fn drain(request: &IncomingRequest) -> u64 {
+/// Answers with the length of the request's body.
+pub fn length(request: &IncomingRequest, reply: Reply) {
     let body = request.consume().expect("the body is taken once");
     let stream = body.stream().expect("the stream is taken once");
     let mut length = 0;
-    while let Ok(piece) = stream.blocking_read(64 << 10) {
-        length += piece.len() as u64;
+    loop {
+        match stream.blocking_read(64 << 10) {
+            Ok(piece) => length += piece.len(),
+            Err(StreamError::Closed) => return reply.text(&format!("{length}\n")),
+            // A body that broke off has no length.
+            Err(StreamError::LastOperationFailed(_)) => {
+                return reply.fail(ErrorCode::HttpRequestBodySize(None));
+            }
+        }
     }
-    length
 }
 
 /// Sends the request's body back while it arrives.

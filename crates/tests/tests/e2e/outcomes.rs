@@ -146,6 +146,16 @@ fn a_function_that_dies_in_its_body_leaves_the_answer_incomplete() {
     }
 }
 
+#[test]
+fn a_deadline_in_the_middle_of_a_body_leaves_the_answer_incomplete() {
+    for function in ["brief", "brief-p3"] {
+        let answer = ask(function, "slow&ms=100&pieces=100");
+        assert_eq!((answer.status, answer.complete), (200, false), "{function}: {answer:?}");
+        let record = probe().record(&answer.invocation());
+        assert_eq!(record["code"], "ALULA-E0303", "{function}: {record}");
+    }
+}
+
 /// Whether the head was already on its way is a race; that something is wrong must be seen.
 #[track_caller]
 fn check_broken_off(answer: &Answer, code: &str) {
