@@ -103,10 +103,20 @@ impl Head {
     pub(crate) fn into_parts(self, connection: &Connection, marks: &Marks) -> request::Parts {
         let mut parts = self.parts;
         let headers = &mut parts.headers;
-        strip_hop_by_hop(headers);
-        forward(headers, connection);
-        if !marks.continued {
+        let found = Found::of(headers);
+        if found.hop_by_hop {
+            remove_hop_by_hop(headers);
+        }
+        if found.tracestate && !marks.continued {
             headers.remove(TRACESTATE);
+        }
+        if found.forwarding && connection.proxied {
+            forward(headers, connection);
+        } else {
+            if found.forwarding {
+                FORWARDING.iter().for_each(|name| drop(headers.remove(name)));
+            }
+            headers.insert(X_FORWARDED_FOR, connection.address.clone());
         }
         headers.insert(INVOCATION_ID, marks.id_field.clone());
         headers.insert(TRACEPARENT, marks.trace_field.clone());
@@ -240,13 +250,48 @@ fn is_dots(mut piece: &[u8]) -> bool {
     dots == 1 || dots == 2
 }
 
+/// What a look at the names of a head finds, so that the usual head, which has none of these, is looked
+/// through once.
+#[derive(Debug, Default)]
+struct Found {
+    hop_by_hop: bool,
+    forwarding: bool,
+    tracestate: bool,
+}
+
+impl Found {
+    fn of(headers: &HeaderMap) -> Self {
+        let mut found = Self::default();
+        for name in headers.keys() {
+            match name.as_str() {
+                "connection"
+                | "keep-alive"
+                | "proxy-connection"
+                | "proxy-authenticate"
+                | "proxy-authorization"
+                | "te"
+                | "transfer-encoding"
+                | "upgrade" => {
+                    found.hop_by_hop = true;
+                }
+                "forwarded" | "x-forwarded-for" | "x-forwarded-host" | "x-forwarded-port"
+                | "x-forwarded-proto" => found.forwarding = true,
+                "tracestate" => found.tracestate = true,
+                _ => {}
+            }
+        }
+        found
+    }
+}
+
 /// Removes the fields that concern one connection only (RFC 9110, section 7.6.1).
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let any =
-        headers.keys().any(|name| HOP_BY_HOP.contains(name) || *name == CONNECTION || *name == TE);
-    if !any {
-        return;
+    if Found::of(headers).hop_by_hop {
+        remove_hop_by_hop(headers);
     }
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
@@ -278,19 +323,9 @@ static HOP_BY_HOP: [HeaderName; 6] = [
     UPGRADE,
 ];
 
-/// Says where the request came from. What a client claims about that is believed of known proxies only;
-/// without one, the URI has the scheme and the host that the client used.
+/// Adds a proxy to the list that it sent. What a client claims about where its request came from is
+/// believed of known proxies only; without one, the URI has the scheme and the host that the client used.
 fn forward(headers: &mut HeaderMap, connection: &Connection) {
-    let claims = headers.keys().any(|name| FORWARDING.contains(name));
-    if !claims || !connection.proxied {
-        if claims {
-            for name in &FORWARDING {
-                headers.remove(name);
-            }
-        }
-        headers.insert(X_FORWARDED_FOR, connection.address.clone());
-        return;
-    }
     let own = connection.address.as_bytes();
     let list = match headers.get(X_FORWARDED_FOR) {
         Some(before) => [before.as_bytes(), own].join(&b", "[..]),
