@@ -1,8 +1,9 @@
 //! What a guest may call, as values: `call(context, Call) -> Reply`.
 //!
-//! The interface dialects (WASI, later others) turn guest calls into [`Call`]s and know no provider; the
-//! providers know no guest interface. Every call carries the grants of its function, the principal on
-//! whose behalf it runs, its deadline and its trace, and a provider refuses what the grants do not name.
+//! The interface dialects (WASI, later others) turn guest calls into [`Call`]s and know no
+//! provider; the providers know no guest interface. Every call carries the grants of its function,
+//! the principal on whose behalf it runs, its deadline and its trace, and a provider refuses what
+//! the grants do not name.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,10 +1,10 @@
 //! `.env` files: a developer's own variables, read by `alula dev` only.
 //!
-//! A line is empty, a comment (`# …`), or `NAME=value`, with `export ` before it if one likes. A value is
-//! taken up to a ` #`, without the spaces around it; in single quotes exactly as it is; in double quotes
-//! with `\n`, `\r`, `\t`, `\"`, `\\` and `\$`. Quoted values may go over several lines. **`$NAME` is not
-//! replaced**: it would bring the machine's own environment to a guest. A name that appears twice has its
-//! last value.
+//! A line is empty, a comment (`# …`), or `NAME=value`, with `export ` before it if one likes. A
+//! value is taken up to a ` #`, without the spaces around it; in single quotes exactly as it is; in
+//! double quotes with `\n`, `\r`, `\t`, `\"`, `\\` and `\$`. Quoted values may go over several
+//! lines. **`$NAME` is not replaced**: it would bring the machine's own environment to a guest. A
+//! name that appears twice has its last value.
 
 /// Longest file, in bytes.
 pub const MAX_LEN: usize = 1 << 20;

@@ -9,7 +9,8 @@ pub mod names {
     pub const CACHE: &str = "ALULA_CACHE_DIR";
     /// Folder for what must not be lost. Default: `.alula` in the current folder.
     pub const DATA: &str = "ALULA_DATA";
-    /// What of the program's own log to show, such as `info` or `alula_gateway=debug`. Default: `warn`.
+    /// What of the program's own log to show, such as `info` or `alula_gateway=debug`. Default:
+    /// `warn`.
     pub const LOG: &str = "ALULA_LOG";
     /// Any value: use only tools that are installed already. Default: unset.
     pub const OFFLINE: &str = "ALULA_OFFLINE";
@@ -46,7 +47,8 @@ impl Settings {
     pub fn from(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let said = |name| variable(name).filter(|value| !value.is_empty());
         let path = |name| said(name).map(PathBuf::from);
-        // Relative paths in the XDG variables are invalid and are ignored, as the specification asks.
+        // Relative paths in the XDG variables are invalid and are ignored, as the specification
+        // asks.
         let absolute = |name| path(name).filter(|path| path.is_absolute());
         let user_cache = || {
             absolute(names::XDG_CACHE_HOME)

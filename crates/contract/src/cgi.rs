@@ -6,17 +6,18 @@
 //! - `REQUEST_URI` has path and query as the client wrote them, as common servers do.
 //! - `PATH_INFO` is the whole path, decoded; `SCRIPT_NAME` is empty, because the route decides.
 //! - The query never becomes command line arguments (section 4.4): that let clients write commands.
-//! - A `proxy` field is left out: as `HTTP_PROXY` it would redirect the function's own requests. So are
-//!   fields whose names have other characters than letters, digits and hyphens, which two fields could
-//!   share a variable by.
+//! - A `proxy` field is left out: as `HTTP_PROXY` it would redirect the function's own requests. So
+//!   are fields whose names have other characters than letters, digits and hyphens, which two
+//!   fields could share a variable by.
 //! - `authorization` is passed on: nobody before the function has looked at it.
 //!
 //! # The response
 //!
-//! Output that begins with a CGI head (fields, then an empty line, with at least one of `Content-Type`,
-//! `Location` and `Status`) is a response with that head. A `Location` without a status is a redirect
-//! (302). **All other output is itself the body, as `text/plain; charset=utf-8` with status 200**, so that
-//! a command that just prints is a function too. A head is at most [`MAX_HEAD`] bytes.
+//! Output that begins with a CGI head (fields, then an empty line, with at least one of
+//! `Content-Type`, `Location` and `Status`) is a response with that head. A `Location` without a
+//! status is a redirect (302). **All other output is itself the body, as `text/plain;
+//! charset=utf-8` with status 200**, so that a command that just prints is a function too. A head
+//! is at most [`MAX_HEAD`] bytes.
 
 mod response;
 
@@ -127,7 +128,8 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
     values.join(if *name == header::COOKIE { "; " } else { ", " })
 }
 
-/// Decodes a path. What does not decode to UTF-8, or to NUL, which no variable can hold, stays as written.
+/// Decodes a path. What does not decode to UTF-8, or to NUL, which no variable can hold, stays as
+/// written.
 fn decode(path: &str) -> String {
     let mut out = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();

@@ -1,8 +1,8 @@
 //! Admission: which revision takes an invocation, and whether there is room for it.
 //!
 //! A function has places of its own and the node has places for all. Who finds none waits in the
-//! function's bounded queue and is refused when the queue is full or the wait too long. A place is held
-//! until the guest's last work ends, not merely until its response head.
+//! function's bounded queue and is refused when the queue is full or the wait too long. A place is
+//! held until the guest's last work ends, not merely until its response head.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -40,8 +40,8 @@ impl Dispatcher {
         })
     }
 
-    /// Lets a revision take its function's invocations from now on. Those running on the one before it
-    /// finish there.
+    /// Lets a revision take its function's invocations from now on. Those running on the one before
+    /// it finish there.
     pub fn install(&self, revision: Arc<Revision>, installed: Arc<dyn Installed>) {
         let function = Arc::new(Function {
             places: Arc::new(Semaphore::new(revision.limits.instances_max as usize)),
@@ -81,9 +81,9 @@ impl Dispatcher {
 impl Function {
     /// Admits an invocation and runs it.
     ///
-    /// Resolves with the response head; dropping the future or the outcome's body cancels the invocation.
-    /// Whoever answers notes an error in the invocation's settlement. Where there is a place, as nearly
-    /// always, nothing is put around the sandbox's own future.
+    /// Resolves with the response head; dropping the future or the outcome's body cancels the
+    /// invocation. Whoever answers notes an error in the invocation's settlement. Where there is a
+    /// place, as nearly always, nothing is put around the sandbox's own future.
     pub fn dispatch(
         self: &Arc<Self>,
         node: &Dispatcher,

@@ -1,8 +1,9 @@
 //! Outbound HTTP: one request of a guest, from the grants to the response head.
 //!
-//! [`send`] reads top to bottom: read the target → decide about the origin → obtain a connection whose
-//! address the same decision permits → send → hand over the response, whose body gives the connection
-//! back when it ends. Redirects are not followed: the guest does that itself and is checked again.
+//! [`send`] reads top to bottom: read the target → decide about the origin → obtain a connection
+//! whose address the same decision permits → send → hand over the response, whose body gives the
+//! connection back when it ends. Redirects are not followed: the guest does that itself and is
+//! checked again.
 
 mod body;
 mod connect;
@@ -48,8 +49,8 @@ pub(crate) async fn send(
         Ok(response) => return Ok(response),
         Err(failed) => failed,
     };
-    // A kept connection may have been closed by the peer meanwhile. What it never took, or what may be
-    // done twice, goes once more over a new one.
+    // A kept connection may have been closed by the peer meanwhile. What it never took, or what may
+    // be done twice, goes once more over a new one.
     request = match (reused && failed.stale, failed.returned, again) {
         (true, Some(request), _) => {
             sent = request.body().sent();
@@ -100,8 +101,8 @@ struct Failed {
 }
 
 impl Exchange<'_> {
-    /// A connection to the target: a kept one if that is wanted and there is one, else a new one. Says
-    /// which.
+    /// A connection to the target: a kept one if that is wanted and there is one, else a new one.
+    /// Says which.
     async fn obtain(&self, kept: bool) -> Result<(Lease, bool), Refusal> {
         if kept && let Some(lease) = self.pool.checkout(&self.target.key, self.address).await {
             self.inner.counts.reused.fetch_add(1, Relaxed);

@@ -1,7 +1,8 @@
 //! The providers behind the capability port: what a guest may call, done for it.
 //!
-//! Every call is checked against the grants it carries, and what is checked is what is used: the address
-//! that a grant permits is the address that is connected to. Nothing here knows a guest's interface.
+//! Every call is checked against the grants it carries, and what is checked is what is used: the
+//! address that a grant permits is the address that is connected to. Nothing here knows a guest's
+//! interface.
 
 mod http;
 
@@ -188,8 +189,8 @@ impl Inner {
     }
 }
 
-/// Closes connections that lay idle for too long, and forgets the pools of functions that are gone. Ends
-/// with the providers.
+/// Closes connections that lay idle for too long, and forgets the pools of functions that are gone.
+/// Ends with the providers.
 async fn reap(providers: Weak<Inner>, idle: Duration) {
     loop {
         clock::sleep((idle / 4).max(Duration::from_millis(10))).await;

@@ -1,7 +1,7 @@
 //! Outbound HTTP against real servers on loopback.
 //!
-//! Every test of a barrier has a twin in which the barrier is taken away and the same attack succeeds:
-//! it shows that the test would notice.
+//! Every test of a barrier has a twin in which the barrier is taken away and the same attack
+//! succeeds: it shows that the test would notice.
 
 mod attacks;
 mod exchange;

@@ -1,11 +1,12 @@
 //! The manifest, `alula.toml`: what an app consists of.
 //!
 //! Pure: text in, values or errors with their places out. Reading files and running builds is for
-//! others. `docs/manifest.md` describes the keys for people, `docs/alula.schema.json` for editors; both
-//! and the parser follow the tables in [`keys`].
+//! others. `docs/manifest.md` describes the keys for people, `docs/alula.schema.json` for editors;
+//! both and the parser follow the tables in [`keys`].
 //!
-//! What may be relied on: a [`Manifest`] has no two conflicting routes, every trigger's function exists,
-//! and every number lies within its bounds. Whether files exist and grants compile is checked later.
+//! What may be relied on: a [`Manifest`] has no two conflicting routes, every trigger's function
+//! exists, and every number lies within its bounds. Whether files exist and grants compile is
+//! checked later.
 
 pub mod keys;
 pub mod model;

@@ -37,7 +37,8 @@ pub struct Function {
     pub source: Source,
     /// A shell command that `alula build` runs in the app's folder, before anything else.
     pub build: Option<String>,
-    /// Globs and folders, relative to the manifest, that `alula dev` watches beside the app's folder.
+    /// Globs and folders, relative to the manifest, that `alula dev` watches beside the app's
+    /// folder.
     pub watch: Vec<String>,
     /// The calling convention; `None` lets the artifact's exports decide.
     pub contract: Option<Contract>,
@@ -151,9 +152,9 @@ pub enum Names {
 impl Function {
     /// The revision that this function and an artifact make.
     ///
-    /// `more_env` is added to the environment of the manifest and wins over it; `alula dev` gives the
-    /// content of `.env`. The id is made from everything else in the revision: equal content has equal
-    /// ids within one version of Alula.
+    /// `more_env` is added to the environment of the manifest and wins over it; `alula dev` gives
+    /// the content of `.env`. The id is made from everything else in the revision: equal content
+    /// has equal ids within one version of Alula.
     pub fn revision<'a>(
         &self,
         artifact: Digest,

@@ -22,8 +22,8 @@ const MAX_OVERLAYS: usize = 32;
 impl Manifest {
     /// Reads a manifest.
     ///
-    /// `file` is its name in messages. `overlay` names the `[overlay.NAME]` to put over the rest; the
-    /// others are checked all the same, so that a mistake does not wait for the day it is used.
+    /// `file` is its name in messages. `overlay` names the `[overlay.NAME]` to put over the rest;
+    /// the others are checked all the same, so that a mistake does not wait for the day it is used.
     pub fn parse(text: &str, file: &str, overlay: Option<&str>) -> Result<Self, Problems> {
         read(text, overlay).map_err(|notes| problems(text, file, notes))
     }
@@ -36,8 +36,8 @@ fn read(text: &str, overlay: Option<&str>) -> Result<Manifest, Vec<Note>> {
     }
     let (document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        // What a broken document seems to say is not worth a message of its own. Finding a place costs
-        // the length of the text, so a hostile file gets no more than a person reads.
+        // What a broken document seems to say is not worth a message of its own. Finding a place
+        // costs the length of the text, so a hostile file gets no more than a person reads.
         let syntax = |error: &toml::de::Error| Note {
             span: error.span().unwrap_or(0..0),
             ..note(Code::ManifestSyntax, error.message().to_owned())

@@ -5,27 +5,29 @@
 //! `[METHOD " "] [host] "/" segment *("/" segment)`
 //!
 //! - The method is an upper-case token; `*`, or none, takes every method. `GET` takes `HEAD` too.
-//! - The host is a name (`example.com`), an address, or `*.` and a name for everything below it, at any
-//!   depth but not the name itself. It has no port: a request's port is ignored. No host takes every host.
+//! - The host is a name (`example.com`), an address, or `*.` and a name for everything below it, at
+//!   any depth but not the name itself. It has no port: a request's port is ignored. No host takes
+//!   every host.
 //! - A segment is literal text, `{name}` for one segment that is not empty, or, at the end only,
-//!   `{name...}` for all that follows, which may be empty. `/a/{rest...}` matches `/a/` but not `/a`.
+//!   `{name...}` for all that follows, which may be empty. `/a/{rest...}` matches `/a/` but not
+//!   `/a`.
 //! - A slash at the end is part of the path: `/a/` and `/a` are two routes.
 //!
 //! # Percent-encoding
 //!
-//! A request's path is cut at its slashes first and each piece is decoded then, so `%2F` never separates.
-//! A `%` that no two hexadecimal digits follow stands for itself, and a piece that does not decode to
-//! UTF-8 stays as it was written. In the value of `{name...}` an encoded slash stays `%2F`, because a
-//! decoded one could not be told from a separator. Dot segments are not resolved here: whoever reads the
-//! request head refuses or resolves them before.
+//! A request's path is cut at its slashes first and each piece is decoded then, so `%2F` never
+//! separates. A `%` that no two hexadecimal digits follow stands for itself, and a piece that does
+//! not decode to UTF-8 stays as it was written. In the value of `{name...}` an encoded slash stays
+//! `%2F`, because a decoded one could not be told from a separator. Dot segments are not resolved
+//! here: whoever reads the request head refuses or resolves them before.
 //!
 //! # Which one wins
 //!
-//! The more specific host first: an exact one, then the longer of two `*.` ones, then none. Within one
-//! host the pattern that matches only requests that the other matches too. Two patterns of one host that
-//! overlap while neither is contained in the other, or that match the same requests, conflict, and a
-//! table of routes must not hold both. [`Pattern::precedence`] sorts any table without conflicts so that
-//! the first match is the right one.
+//! The more specific host first: an exact one, then the longer of two `*.` ones, then none. Within
+//! one host the pattern that matches only requests that the other matches too. Two patterns of one
+//! host that overlap while neither is contained in the other, or that match the same requests,
+//! conflict, and a table of routes must not hold both. [`Pattern::precedence`] sorts any table
+//! without conflicts so that the first match is the right one.
 
 mod compare;
 mod matching;
@@ -40,7 +42,8 @@ pub const MAX_LEN: usize = 2_048;
 /// Most segments of a pattern.
 pub const MAX_SEGMENTS: usize = 64;
 
-/// One parsed route. Two are equal when they match the same requests and name their parameters alike.
+/// One parsed route. Two are equal when they match the same requests and name their parameters
+/// alike.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pattern {
     method: Option<Box<str>>,

@@ -1,7 +1,8 @@
 //! Which addresses belong to the public internet, and which lead inside.
 //!
-//! Sources: the IANA registries of special-purpose addresses (IPv4 and IPv6, RFC 6890), as of 2025. An
-//! address is public only when nothing says otherwise; for IPv6 only 2000::/3 is given out at all.
+//! Sources: the IANA registries of special-purpose addresses (IPv4 and IPv6, RFC 6890), as of 2025.
+//! An address is public only when nothing says otherwise; for IPv6 only 2000::/3 is given out at
+//! all.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -34,8 +35,8 @@ const SPECIAL_V6: [(Ipv6Addr, u32); 3] = [
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),     // documentation
 ];
 
-/// Whether an address is one of the public internet. Addresses that carry another one (IPv4-mapped, 6to4,
-/// NAT64) are what they carry.
+/// Whether an address is one of the public internet. Addresses that carry another one (IPv4-mapped,
+/// 6to4, NAT64) are what they carry.
 pub fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => is_public_v4(address),

@@ -5,20 +5,21 @@
 //! `"*"`, or `scheme "://" host [":" port]`, the URL of an origin without a path:
 //!
 //! - The scheme is `http`, `https`, or `*` for both.
-//! - The host is a name, `*.` and a name for everything below it at any depth (not the name itself), `*`
-//!   for every host, an address, or a network such as `10.0.0.0/8`. IPv6 stands in brackets:
-//!   `[fd00::/8]`.
+//! - The host is a name, `*.` and a name for everything below it at any depth (not the name
+//!   itself), `*` for every host, an address, or a network such as `10.0.0.0/8`. IPv6 stands in
+//!   brackets: `[fd00::/8]`.
 //! - The port is a number or `*`; without one it is the scheme's own, 80 or 443.
 //! - `"*"` alone is every host, scheme and port.
 //!
 //! # Decision
 //!
-//! It has two steps, because a name says nothing about where it leads. [`HttpGrants::decide`] looks at
-//! the origin and gives an [`Address`] as evidence; [`Address::permits`] then looks at each address that
-//! the name turned out to have. Public addresses are permitted. Those that lead inside (loopback,
-//! private, link-local and the other special ranges, see [`crate::address`]) are permitted only if a
-//! grant for this scheme and port holds the address literally or in a network: `https://*`, a name, even
-//! `localhost`, do not. A name still has to be granted by name: a network grants no names.
+//! It has two steps, because a name says nothing about where it leads. [`HttpGrants::decide`] looks
+//! at the origin and gives an [`Address`] as evidence; [`Address::permits`] then looks at each
+//! address that the name turned out to have. Public addresses are permitted. Those that lead inside
+//! (loopback, private, link-local and the other special ranges, see [`crate::address`]) are
+//! permitted only if a grant for this scheme and port holds the address literally or in a network:
+//! `https://*`, a name, even `localhost`, do not. A name still has to be granted by name: a network
+//! grants no names.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -113,8 +114,8 @@ impl HttpGrants {
         self.entries.is_empty() && !self.anywhere
     }
 
-    /// Decides about an origin, before any lookup. The host is a name or an address, IPv6 with or without
-    /// brackets.
+    /// Decides about an origin, before any lookup. The host is a name or an address, IPv6 with or
+    /// without brackets.
     pub fn decide(&self, scheme: &str, host: &str, port: u16) -> Result<Address, Denied> {
         if self.anywhere {
             return Ok(Address { anywhere: true, networks: Vec::new() });
@@ -176,9 +177,9 @@ impl Entry {
     }
 }
 
-/// The hosts of a command line as grants of a manifest: `HOST` is every port and scheme, `HOST:PORT` every
-/// scheme, and a grant stays as it is. `localhost` stands for the loopback addresses as well: whoever types
-/// it means them.
+/// The hosts of a command line as grants of a manifest: `HOST` is every port and scheme,
+/// `HOST:PORT` every scheme, and a grant stays as it is. `localhost` stands for the loopback
+/// addresses as well: whoever types it means them.
 pub fn expand_hosts<S: AsRef<str>>(entries: &[S]) -> Vec<String> {
     let mut grants = Vec::new();
     for text in entries.iter().map(AsRef::as_ref) {

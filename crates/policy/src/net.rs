@@ -1,4 +1,5 @@
-//! Raw sockets: which hosts and ports a guest may reach or listen on, and which names it may look up.
+//! Raw sockets: which hosts and ports a guest may reach or listen on, and which names it may look
+//! up.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -8,8 +9,8 @@ use ipnet::IpNet;
 
 /// The compiled list of `HOST:PORT` entries.
 ///
-/// `HOST` is a name, `*.` and a domain for its subdomains, an address, a network such as `10.0.0.0/8`, or
-/// `*`; IPv6 stands in brackets. `PORT` is a number or `*`.
+/// `HOST` is a name, `*.` and a domain for its subdomains, an address, a network such as
+/// `10.0.0.0/8`, or `*`; IPv6 stands in brackets. `PORT` is a number or `*`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NetGrants {
     entries: Vec<Entry>,
@@ -76,7 +77,8 @@ impl NetGrants {
         })
     }
 
-    /// Decides about looking up a name. An address written as a name needs no lookup and is always permitted.
+    /// Decides about looking up a name. An address written as a name needs no lookup and is always
+    /// permitted.
     pub fn permits_lookup(&self, name: &str) -> bool {
         let name = canonical(name);
         literal(&name).is_some() || self.entries.iter().any(|entry| entry.host.matches(&name))

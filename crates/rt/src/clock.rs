@@ -39,7 +39,8 @@ pub async fn until<F: Future>(deadline: Instant, future: F) -> Result<F::Output,
     tokio::time::timeout_at(deadline.into(), future).await.map_err(|_| Elapsed)
 }
 
-/// Runs a future for at most a duration. The future is dropped when it passes, so it must bear that.
+/// Runs a future for at most a duration. The future is dropped when it passes, so it must bear
+/// that.
 pub async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
     tokio::time::timeout(limit, future).await.map_err(|_| Elapsed)
 }

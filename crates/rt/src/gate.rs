@@ -24,7 +24,8 @@ pub struct GateGuard(Arc<Inner>);
 impl Gate {
     /// Enters, unless the gate is closed.
     pub fn enter(&self) -> Option<GateGuard> {
-        // Count first: a close that reads the count after this sees us, one that came before refuses us.
+        // Count first: a close that reads the count after this sees us, one that came before
+        // refuses us.
         self.0.inside.fetch_add(1, SeqCst);
         let guard = GateGuard(Arc::clone(&self.0));
         (!self.0.closed.load(SeqCst)).then_some(guard)

@@ -1,6 +1,8 @@
-//! Time, randomness, spawning and shutdown: the only crate that touches the machine's clock and entropy.
+//! Time, randomness, spawning and shutdown: the only crate that touches the machine's clock and
+//! entropy.
 //!
-//! Everything above takes them from here, so that one place can name, bound and later simulate them.
+//! Everything above takes them from here, so that one place can name, bound and later simulate
+//! them.
 
 pub mod clock;
 pub mod gate;

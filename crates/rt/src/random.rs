@@ -1,4 +1,5 @@
-//! Randomness: secret (from the system) for keys and ids, fast (seeded from it) for jitter and spans.
+//! Randomness: secret (from the system) for keys and ids, fast (seeded from it) for jitter and
+//! spans.
 
 use alula_types::{InvocationId, TraceContext};
 

@@ -7,8 +7,8 @@ use tokio::task::JoinHandle;
 
 /// Everything that runs beside the caller, and what its end means.
 ///
-/// Cancel: dropping the runtime drops the task at its next wait. Error: tasks handle their own errors; a
-/// panic is logged with the kind by the runtime's panic hook and ends that task only.
+/// Cancel: dropping the runtime drops the task at its next wait. Error: tasks handle their own
+/// errors; a panic is logged with the kind by the runtime's panic hook and ends that task only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskKind {
     /// Accepts connections on one socket; ends at shutdown.

@@ -2,15 +2,18 @@
 //!
 //! # Specification
 //!
-//! - `prepare` verifies and compiles an artifact's bytes and keeps the result under their digest. It may
-//!   take seconds and runs nothing of the artifact in this process. Preparing twice is cheap.
-//! - `install` makes a prepared revision obtainable and refuses one that cannot run with a fault saying why.
-//! - `obtain` gives room for one invocation. It waits only for loading, never for a free place: whoever
-//!   calls it holds a permit of `places()`.
-//! - `Slot::invoke` resolves with the response head; the body streams while the guest runs. Dropping the
-//!   future or the response body cancels the invocation, except for work after the response's end.
-//! - A trap, a limit or a panic ends that invocation only. Nothing of it is seen by any other unless the
-//!   revision asked for reuse, and then only what the guest itself keeps.
+//! - `prepare` verifies and compiles an artifact's bytes and keeps the result under their digest.
+//!   It may take seconds and runs nothing of the artifact in this process. Preparing twice is
+//!   cheap.
+//! - `install` makes a prepared revision obtainable and refuses one that cannot run with a fault
+//!   saying why.
+//! - `obtain` gives room for one invocation. It waits only for loading, never for a free place:
+//!   whoever calls it holds a permit of `places()`.
+//! - `Slot::invoke` resolves with the response head; the body streams while the guest runs.
+//!   Dropping the future or the response body cancels the invocation, except for work after the
+//!   response's end.
+//! - A trap, a limit or a panic ends that invocation only. Nothing of it is seen by any other
+//!   unless the revision asked for reuse, and then only what the guest itself keeps.
 //! - The invocation's settlement is held until the guest's last work ends.
 
 use std::future::Future;
@@ -62,7 +65,8 @@ pub trait Installed: Send + Sync {
     /// The revision's name.
     fn id(&self) -> &RevisionId;
 
-    /// Obtains room for an invocation and invokes: load when needed, reuse or make an instance, call.
+    /// Obtains room for an invocation and invokes: load when needed, reuse or make an instance,
+    /// call.
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'static, Result<Outcome, Fault>>;
 
     /// Ends its idle instances; running ones finish.

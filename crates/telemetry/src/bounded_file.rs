@@ -1,5 +1,5 @@
-//! A file of lines that never grows past a bound: at the bound it becomes the previous file and a new
-//! one begins, so the newest half is always there.
+//! A file of lines that never grows past a bound: at the bound it becomes the previous file and a
+//! new one begins, so the newest half is always there.
 
 use std::fs::File;
 use std::io::{self, Write};

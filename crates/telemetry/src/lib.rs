@@ -1,7 +1,7 @@
 //! What can be seen from outside: the program's own log, the guests' log lines, usage records.
 //!
-//! Nothing here is truth: under pressure lines are dropped and counted, so that whoever writes a line
-//! never waits for whoever reads it.
+//! Nothing here is truth: under pressure lines are dropped and counted, so that whoever writes a
+//! line never waits for whoever reads it.
 
 pub mod bounded_file;
 pub mod guest_log;

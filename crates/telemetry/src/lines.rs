@@ -1,5 +1,5 @@
-//! Lines on their way to a reader: kept in a bounded buffer, written by one thread, dropped when it is
-//! full and then counted.
+//! Lines on their way to a reader: kept in a bounded buffer, written by one thread, dropped when it
+//! is full and then counted.
 //!
 //! The first line after a pause is written at once. While more come, the writer looks every few
 //! milliseconds only, so that a busy server pays a lock and a push per line and no wake-up.

@@ -17,8 +17,8 @@ pub enum Style {
 /// What is written when nothing else is asked for: what a person must know.
 pub const DEFAULT_FILTER: &str = "warn";
 
-/// Starts the log. `filter` is a list of directives such as `info` or `alula_gateway=debug`; a list that
-/// cannot be read is an error with the reason. May be called once; later calls change nothing.
+/// Starts the log. `filter` is a list of directives such as `info` or `alula_gateway=debug`; a list
+/// that cannot be read is an error with the reason. May be called once; later calls change nothing.
 pub fn start(filter: Option<&str>, style: Style) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter.unwrap_or(DEFAULT_FILTER))
         .map_err(|error| format!("the log filter cannot be read: {error}"))?;

@@ -1,7 +1,7 @@
 //! The JSON lines that programs read, version 1. Fields may be added; none changes its meaning.
 //!
-//! Times are whole microseconds. Every line has `kind`: `log`, `answer`, `usage`, `dropped`, or what the
-//! program itself says.
+//! Times are whole microseconds. Every line has `kind`: `log`, `answer`, `usage`, `dropped`, or
+//! what the program itself says.
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! Every public error: one stable code, one class, one HTTP mapping, one line of help.
 //!
-//! `docs/errors.md` is generated from this table (`cargo xtask errors`) and `cargo xtask tidy` checks it.
+//! `docs/errors.md` is generated from this table (`cargo xtask errors`) and `cargo xtask tidy`
+//! checks it.
 
 use std::fmt;
 use std::time::Duration;

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// One logical call. 128 bits: 48 of milliseconds since 1970, then randomness, so that ids sort by time.
+/// One logical call. 128 bits: 48 of milliseconds since 1970, then randomness, so that ids sort by
+/// time.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InvocationId(u128);
 

@@ -69,7 +69,8 @@ pub enum Input {
     Socket(SocketMessage),
 }
 
-/// A CloudEvent (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>, section 3.1).
+/// A CloudEvent (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>, section
+/// 3.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// Unique within `source`.

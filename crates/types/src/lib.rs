@@ -1,4 +1,5 @@
-//! The words of the platform as types: ids, names, invocations, outcomes, revisions, limits, errors.
+//! The words of the platform as types: ids, names, invocations, outcomes, revisions, limits,
+//! errors.
 //!
 //! Everything above speaks in these types and nothing here knows what a function means. No I/O, no
 //! clock, no randomness, no serialisation: wire and stored formats live in modules named `wire`.

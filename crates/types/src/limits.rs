@@ -1,4 +1,5 @@
-//! Every default limit, with its reason. Nothing else in the project makes up a number of this kind.
+//! Every default limit, with its reason. Nothing else in the project makes up a number of this
+//! kind.
 
 use std::time::Duration;
 
@@ -113,7 +114,8 @@ impl Default for WarmLimits {
 pub mod node {
     use super::{ByteSize, Duration};
 
-    /// Places in the engine's pool. One reserves about 6 GiB of address space, of which 47 bits hold 20,000.
+    /// Places in the engine's pool. One reserves about 6 GiB of address space, of which 47 bits
+    /// hold 20,000.
     pub const PLACES: u32 = 1_000;
     /// Bytes of one artifact.
     pub const ARTIFACT: ByteSize = ByteSize::mib(256);
@@ -184,10 +186,11 @@ pub mod edge {
     ///
     /// Two rounds of a loopback socket's buffer: more only adds memory per slow client.
     pub const WRITE_BUFFER: ByteSize = ByteSize::kib(128);
-    /// Bytes of a static file read at once; a page fault's worth of work per hop to a blocking thread.
+    /// Bytes of a static file read at once; a page fault's worth of work per hop to a blocking
+    /// thread.
     pub const FILE_CHUNK: ByteSize = ByteSize::kib(128);
-    /// How long what a refused client still sends is read and thrown away, because closing at once would
-    /// reset the connection and lose the refusal on its way.
+    /// How long what a refused client still sends is read and thrown away, because closing at once
+    /// would reset the connection and lose the refusal on its way.
     pub const LINGER: Duration = Duration::from_secs(1);
     /// Bytes thrown away in that time.
     pub const LINGER_BYTES: ByteSize = ByteSize::mib(1);

@@ -57,7 +57,8 @@ impl Contract {
 /// What a function may reach, as its manifest says it. Compiled and decided by `alula-policy`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Grants {
-    /// Origins for outbound HTTP: `https://api.example.com`, `http://10.0.0.0/8:8080`, `https://*.example.com`.
+    /// Origins for outbound HTTP: `https://api.example.com`, `http://10.0.0.0/8:8080`,
+    /// `https://*.example.com`.
     pub http: Vec<String>,
 }
 

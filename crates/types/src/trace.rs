@@ -15,8 +15,8 @@ impl TraceContext {
     /// Length of a version-00 header value, in bytes.
     pub const HEADER_LEN: usize = 55;
 
-    /// Reads a `traceparent` value. Versions above 00 are read as 00, as section 4.3 asks; version ff
-    /// and malformed values are refused, and the caller then starts a new trace.
+    /// Reads a `traceparent` value. Versions above 00 are read as 00, as section 4.3 asks; version
+    /// ff and malformed values are refused, and the caller then starts a new trace.
     pub fn parse(value: &str) -> Option<Self> {
         let bytes = value.as_bytes();
         let version = hex_u128(bytes.get(..2)?)?;

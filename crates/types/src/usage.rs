@@ -1,7 +1,9 @@
-//! What one invocation cost: counted while it runs, recorded exactly once when its last holder lets go.
+//! What one invocation cost: counted while it runs, recorded exactly once when its last holder lets
+//! go.
 //!
-//! The gateway and the sandbox share one [`Settlement`]. Whatever happens (answer, error, disconnect,
-//! panic) both drop their share, and the last drop makes the record: no path can forget it or do it twice.
+//! The gateway and the sandbox share one [`Settlement`]. Whatever happens (answer, error,
+//! disconnect, panic) both drop their share, and the last drop makes the record: no path can forget
+//! it or do it twice.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed};
@@ -94,7 +96,8 @@ pub struct UsageRecord {
     pub bytes_out: u64,
 }
 
-/// Takes finished records. Called on the thread that ended the invocation: must be fast and never wait.
+/// Takes finished records. Called on the thread that ended the invocation: must be fast and never
+/// wait.
 pub trait UsageSink: Send + Sync {
     /// Takes one record.
     fn record(&self, record: UsageRecord);

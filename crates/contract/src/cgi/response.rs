@@ -40,8 +40,8 @@ enum Line {
 }
 
 impl HeadReader {
-    /// Takes a piece of output. Gives the response as soon as it is clear what it is; the reader is of no
-    /// use after that.
+    /// Takes a piece of output. Gives the response as soon as it is clear what it is; the reader is
+    /// of no use after that.
     pub fn push(&mut self, piece: &[u8]) -> Option<Response> {
         self.seen.extend_from_slice(piece);
         while let Some(len) = self.seen[self.looked..].iter().position(|b| *b == b'\n') {

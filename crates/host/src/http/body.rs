@@ -72,13 +72,14 @@ impl HttpBody for UpBody {
 
 impl Drop for UpBody {
     fn drop(&mut self) {
-        // The connection lets go of a body when it has sent it, or when it breaks and is of no use anyway.
+        // The connection lets go of a body when it has sent it, or when it breaks and is of no use
+        // anyway.
         self.sent.0.store(true, SeqCst);
     }
 }
 
-/// The body of a response. Holds its connection, gives it back at the end, and closes it when dropped
-/// before.
+/// The body of a response. Holds its connection, gives it back at the end, and closes it when
+/// dropped before.
 pub(super) struct ResponseBody {
     incoming: Incoming,
     lease: Option<Lease>,

@@ -50,7 +50,8 @@ impl Target {
         }
         let port = match authority.port() {
             Some(port) => port.as_u16(),
-            // An authority that ends with a colon has an empty port, which stands for the scheme's own.
+            // An authority that ends with a colon has an empty port, which stands for the scheme's
+            // own.
             None => own_port,
         };
         if port == 0 {
@@ -129,8 +130,8 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether a request may be sent again after the connection broke: it has no body and doing it twice is
-/// doing it once (RFC 9110 section 9.2.2).
+/// Whether a request may be sent again after the connection broke: it has no body and doing it
+/// twice is doing it once (RFC 9110 section 9.2.2).
 pub(crate) fn replayable(head: &http::request::Parts, body: &Body) -> bool {
     let idempotent =
         [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE, Method::TRACE];

@@ -1,7 +1,7 @@
 //! The connections of one function: those in use are counted, those at rest are kept for a while.
 //!
-//! A kept connection is used again only if the decision about the new request permits the address it
-//! leads to: the grants may have changed since it was opened.
+//! A kept connection is used again only if the decision about the new request permits the address
+//! it leads to: the grants may have changed since it was opened.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

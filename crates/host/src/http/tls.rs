@@ -5,7 +5,8 @@ use std::sync::Arc;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 
-/// A configuration that trusts the public authorities and some more, and offers HTTP/2 and HTTP/1.1.
+/// A configuration that trusts the public authorities and some more, and offers HTTP/2 and
+/// HTTP/1.1.
 pub(crate) fn config(extra_roots: &[CertificateDer<'static>]) -> ClientConfig {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let (_, unusable) = roots.add_parsable_certificates(extra_roots.iter().cloned());

@@ -55,8 +55,8 @@ impl Pattern {
         host.and(method).and(paths(self.segments(), other.segments()))
     }
 
-    /// A request for which neither of the two wins over the other, if there is one. Symmetric, but for
-    /// the words of the example.
+    /// A request for which neither of the two wins over the other, if there is one. Symmetric, but
+    /// for the words of the example.
     pub fn conflict(&self, other: &Self) -> Option<String> {
         // Of two different hosts the more specific one wins, whatever the paths.
         if self.host() != other.host() {
@@ -68,8 +68,9 @@ impl Pattern {
         }
     }
 
-    /// Orders patterns so that in a table without conflicts the first match is the most specific one.
-    /// Patterns that the rules do not rank compare as equal, so a stable sort keeps their order.
+    /// Orders patterns so that in a table without conflicts the first match is the most specific
+    /// one. Patterns that the rules do not rank compare as equal, so a stable sort keeps their
+    /// order.
     pub fn precedence(&self, other: &Self) -> Ordering {
         let host = self.host().rank().cmp(&other.host().rank());
         host.then_with(|| {

@@ -41,7 +41,8 @@ impl Pattern {
         self.host().matches(authority)
     }
 
-    /// Whether it takes this path (without the query). Allocates only for literals that were encoded.
+    /// Whether it takes this path (without the query). Allocates only for literals that were
+    /// encoded.
     pub fn matches_path(&self, path: &str) -> bool {
         self.walk(path, |_, _| ())
     }
@@ -107,7 +108,8 @@ impl HostPattern {
     }
 }
 
-/// The host of an authority: no port, and no dot at the end, which only says that the name is complete.
+/// The host of an authority: no port, and no dot at the end, which only says that the name is
+/// complete.
 fn without_port(authority: &str) -> &str {
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
