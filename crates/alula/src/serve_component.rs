@@ -9,6 +9,7 @@ use alula_dispatch::Dispatcher;
 use alula_gateway::{Entry, RouteTable, Target};
 use alula_manifest::Pattern;
 use alula_sandbox::Sandbox as _;
+use alula_sandbox_wasm::Reach;
 use alula_telemetry::terminal::Human;
 use alula_telemetry::usage::Nowhere;
 use alula_telemetry::wire::Json;
@@ -39,8 +40,9 @@ pub(crate) async fn run(
     if report.contract == Contract::WasiCli {
         return Err(not_a_server(&options.file));
     }
-    let revision = Arc::new(revision(options, report.digest)?);
-    let installed = sandbox.install(Arc::clone(&revision))?;
+    let revision = Arc::new(revision(options, report.digest));
+    let reach = Reach { dirs: options.reach.dir.clone(), net: reach::net(&options.reach)? };
+    let installed = sandbox.install_with(Arc::clone(&revision), reach)?;
     let dispatcher = Dispatcher::new(sandbox.places());
     let function = revision.function.clone();
     dispatcher.install(revision, installed);
@@ -82,24 +84,18 @@ fn not_a_server(path: &Path) -> Fault {
         .hint(format!("run it with `alula run {shown}`"))
 }
 
-fn revision(options: &ServeComponent, artifact: Digest) -> Result<Revision, Fault> {
-    let reach = &options.reach;
-    if !reach.dir.is_empty() || !reach.allow_net.is_empty() {
-        let detail = "served components get no folders and no raw sockets";
-        return Err(Fault::new(Code::ImportRefused, detail)
-            .hint("leave out `--dir` and `--allow-net`, or use `alula run` for a command"));
-    }
+fn revision(options: &ServeComponent, artifact: Digest) -> Revision {
     let function = FunctionName::parse("component").expect("it is a name");
-    Ok(Revision {
+    Revision {
         id: RevisionId("component-1".into()),
         function,
         artifact,
         contract: None,
         reuse: if options.reuse { Reuse::Warm(WarmLimits::DEFAULT) } else { Reuse::Fresh },
         limits: Limits { instances_max: limits::PLACES, ..Limits::DEFAULT },
-        env: reach.env.clone(),
-        grants: reach::grants(reach),
-    })
+        env: options.reach.env.clone(),
+        grants: reach::grants(&options.reach),
+    }
 }
 
 fn everything(function: FunctionName) -> RouteTable {

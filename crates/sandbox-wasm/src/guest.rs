@@ -13,10 +13,12 @@ use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use crate::command::network::{Network, Networked};
 use crate::egress::Egress;
 use crate::js;
 use crate::logs::{FunctionLog, GuestOutput};
 use crate::pulse::Pulse;
+use crate::reach::Reach;
 use crate::stop::Refused;
 
 /// What the instances of one revision share.
@@ -25,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) grants: Arc<Grants>,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) log: Arc<FunctionLog>,
+    pub(crate) reach: Reach,
 }
 
 /// The data of a guest's store.
@@ -32,6 +35,7 @@ pub(crate) struct Guest {
     wasi: WasiCtx,
     table: ResourceTable,
     http: WasiHttpCtx,
+    network: Option<Arc<Network>>,
     pub(crate) egress: Egress,
     pub(crate) output: GuestOutput,
     pub(crate) memory: Memory,
@@ -71,7 +75,12 @@ impl Guest {
         wasi.envs(&shared.revision.env);
         wasi.max_random_size(shared.revision.limits.host_call.0);
         wasi.allow_tcp(false).allow_udp(false);
-        Self::with(shared, call, pulse, wasi.build(), output)
+        // The folders were there when the function was installed; one that is gone is missing.
+        let network = shared.reach.give(&mut wasi).unwrap_or_else(|fault| {
+            shared.log.host(call.invocation, &fault.to_string());
+            None
+        });
+        Self { network, ..Self::with(shared, call, pulse, wasi.build(), output) }
     }
 
     /// The state of a new instance with WASI state of the caller's making.
@@ -89,6 +98,7 @@ impl Guest {
             wasi,
             table,
             http: WasiHttpCtx::new(),
+            network: None,
             egress: Egress::new(Arc::clone(&shared.host), call.clone()),
             js_log: JsLog(output.clone()),
             output,
@@ -146,6 +156,12 @@ pub(crate) fn bound_epochs<T>(store: &mut Store<T>, pulse: fn(&T) -> &Arc<Pulse>
         Ok(()) => Ok(UpdateDeadline::Yield(1)),
         Err(stop) => Err(stop.into()),
     });
+}
+
+impl Networked for Guest {
+    fn network(&self) -> Option<Arc<Network>> {
+        self.network.clone()
+    }
 }
 
 impl WasiView for Guest {

@@ -19,6 +19,7 @@ mod js;
 mod loaded;
 mod logs;
 mod pulse;
+mod reach;
 mod respond;
 mod run;
 mod stop;
@@ -38,6 +39,7 @@ use wasmtime::Engine;
 
 pub use compile::Compiler;
 pub use engine::{Profile, Reset};
+pub use reach::Reach;
 
 use cache::Cache;
 use engine::Ticker;
@@ -127,6 +129,17 @@ impl WasmSandbox {
         self.core.ticker.count()
     }
 
+    /// Installs a revision like [`Sandbox::install`] and gives its instances folders and sockets.
+    pub fn install_with(
+        &self,
+        revision: Arc<Revision>,
+        reach: Reach,
+    ) -> Result<Arc<dyn Installed>, Fault> {
+        // What cannot be given is said now rather than in the log of each request.
+        reach.give(&mut wasmtime_wasi::WasiCtxBuilder::new())?;
+        self.install_revision(revision, reach)
+    }
+
     async fn prepare_bytes(&self, wasm: &[u8]) -> Result<Report, Fault> {
         let digest = cache::digest(wasm);
         if let Some(report) = self.prepared.lock().get(&digest) {
@@ -182,7 +195,11 @@ impl WasmSandbox {
         Ok(report)
     }
 
-    fn install_revision(&self, revision: Arc<Revision>) -> Result<Arc<dyn Installed>, Fault> {
+    fn install_revision(
+        &self,
+        revision: Arc<Revision>,
+        reach: Reach,
+    ) -> Result<Arc<dyn Installed>, Fault> {
         let name = &revision.function;
         let report = self.prepared.lock().get(&revision.artifact).cloned().ok_or_else(|| {
             Fault::new(Code::StartFailed, format!("the artifact of `{name}` was not prepared"))
@@ -200,9 +217,10 @@ impl WasmSandbox {
             .map_err(|error| Fault::new(Code::ManifestValue, format!("grants of `{name}`: {error}")))?;
         let log = FunctionLog::new(name.clone(), Arc::clone(&self.log), revision.limits.log_rate);
         let shared = Shared {
-            grants: Arc::new(Grants { http, ..Grants::default() }),
+            grants: Arc::new(Grants { http }),
             host: Arc::clone(&self.host),
             log,
+            reach,
             revision,
         };
         let module = report.kind == inspect::PREVIEW1;
@@ -224,7 +242,7 @@ impl Sandbox for WasmSandbox {
     }
 
     fn install(&self, revision: Arc<Revision>) -> Result<Arc<dyn Installed>, Fault> {
-        self.install_revision(revision)
+        self.install_revision(revision, Reach::default())
     }
 
     fn places(&self) -> u32 {

@@ -19,6 +19,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre as P2Pre;
 use wasmtime_wasi_http::p3::bindings::ServicePre as P3Pre;
 
 use crate::cache::{Cache, Entry};
+use crate::command::network;
 use crate::client;
 use crate::guest::Guest;
 use crate::js;
@@ -171,6 +172,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    network::link_lookups(&mut linker)?;
     client::link(&mut linker)?;
     js::link(&mut linker)?;
     Ok(linker)

@@ -13,7 +13,7 @@ mod ending;
 mod execute;
 mod filesystem;
 mod kept;
-mod network;
+pub(crate) mod network;
 mod preview1;
 mod state;
 mod stdio;

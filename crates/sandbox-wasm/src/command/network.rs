@@ -21,13 +21,11 @@ use wasmtime_wasi::p2::{DynPollable, SocketError};
 use wasmtime_wasi::p3::bindings::sockets::{ip_name_lookup as p3, types as p3_types};
 use wasmtime_wasi::sockets::{SocketAddrUse, WasiSockets, WasiSocketsCtxView, WasiSocketsView};
 
-use super::state::State;
-
 /// Addresses and peers remembered; a guest that meets more asks again or is not answered.
 const REMEMBERED: usize = 4_096;
 
 /// The grants of one command and what it has learnt under them.
-pub(super) struct Network {
+pub(crate) struct Network {
     grants: NetGrants,
     seen: Mutex<Seen>,
 }
@@ -45,7 +43,10 @@ struct Seen {
 }
 
 /// Gives the guest what the grants say: nothing, everything, or what is checked call by call.
-pub(super) fn grant(wasi: &mut WasiCtxBuilder, grants: Option<&NetGrants>) -> Option<Arc<Network>> {
+pub(crate) fn grant(
+    wasi: &mut WasiCtxBuilder,
+    grants: Option<&NetGrants>,
+) -> Option<Arc<Network>> {
     let grants = grants?;
     wasi.allow_tcp(true).allow_udp(true).allow_ip_name_lookup(true);
     if grants.is_anywhere() {
@@ -129,11 +130,17 @@ impl Network {
     }
 }
 
+/// The state of a guest whose sockets are checked.
+pub(crate) trait Networked: WasiSocketsView + 'static {
+    /// What checks them; `None` when everything or nothing is granted.
+    fn network(&self) -> Option<Arc<Network>>;
+}
+
 /// Puts the checked lookups in the place of the engine's.
-pub(super) fn link_lookups(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+pub(crate) fn link_lookups<T: Networked>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
-    p2::add_to_linker::<State, Lookups>(linker, view)?;
-    p3::add_to_linker::<State, Lookups>(linker, view)?;
+    p2::add_to_linker::<T, Lookups>(linker, view)?;
+    p3::add_to_linker::<T, Lookups>(linker, view)?;
     linker.allow_shadowing(false);
     Ok(())
 }
@@ -149,8 +156,8 @@ struct View<'a> {
     sockets: WasiSocketsCtxView<'a>,
 }
 
-fn view(state: &mut State) -> View<'_> {
-    View { network: state.network.clone(), sockets: state.sockets() }
+fn view<T: Networked>(state: &mut T) -> View<'_> {
+    View { network: state.network(), sockets: state.sockets() }
 }
 
 impl p2::Host for View<'_> {
@@ -231,9 +238,9 @@ fn ip(address: IpAddress) -> IpAddr {
 
 impl p3::Host for View<'_> {}
 
-impl p3::HostWithStore<State> for Lookups {
+impl<T: Networked> p3::HostWithStore<T> for Lookups {
     async fn resolve_addresses(
-        store: &Accessor<State, Self>,
+        store: &Accessor<T, Self>,
         name: String,
     ) -> wasmtime::Result<Result<Vec<p3_types::IpAddress>, p3::ErrorCode>> {
         let network = store.with(|mut access| access.get().network);

@@ -14,7 +14,7 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::Options;
-use super::network::{self, Network};
+use super::network::{self, Network, Networked};
 use super::stdio::Output;
 use crate::egress::Egress;
 
@@ -58,6 +58,12 @@ impl State {
 impl ModuleState {
     pub(super) fn new(options: &Options) -> Result<Self, Fault> {
         Ok(Self { wasi: wasi(options)?.build_p1(), limits: limits() })
+    }
+}
+
+impl Networked for State {
+    fn network(&self) -> Option<Arc<Network>> {
+        self.network.clone()
     }
 }
 
