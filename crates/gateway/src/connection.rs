@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::executor::{StreamExecutor, StreamWatch};
 use crate::gateway::Shared;
+use crate::head;
 use crate::pace::{self, End, Step};
 use crate::problem;
 use crate::serve;
@@ -55,7 +56,7 @@ impl Connection {
         {
             return Some(host.clone());
         }
-        let host = Authority::try_from(value.as_bytes()).ok()?;
+        let host = Authority::try_from(value.as_bytes()).ok().filter(head::is_host)?;
         *last = Some(host.clone());
         Some(host)
     }

@@ -197,26 +197,27 @@ fn authority(connection: &Connection, parts: &request::Parts) -> Result<Authorit
         }
         None => None,
     };
-    let authority = match (parts.uri.authority(), field) {
-        (None, Some(field)) => field,
-        (Some(target), None) if parts.version != Version::HTTP_11 => target.clone(),
-        (Some(target), Some(field)) if same_host(connection, target, &field) => field,
-        (Some(_), Some(_)) => return Err(malformed("the target and the host field disagree")),
+    let named_by = parts.uri.authority();
+    if named_by.is_some_and(|target| !is_host(target)) {
+        return Err(malformed("the host of the target is not a host"));
+    }
+    match (named_by, field) {
+        (None, Some(field)) => Ok(field),
+        (Some(target), None) if parts.version != Version::HTTP_11 => Ok(target.clone()),
+        (Some(target), Some(field)) if same_host(connection, target, &field) => Ok(field),
+        (Some(_), Some(_)) => Err(malformed("the target and the host field disagree")),
         // HTTP/1.0 knew no hosts.
         (None, None) if parts.version == Version::HTTP_10 => {
             let own = connection.gateway.authority.as_bytes();
-            Authority::try_from(own).expect("an address is an authority")
+            Ok(Authority::try_from(own).expect("an address is an authority"))
         }
-        (_, None) => return Err(malformed("there is no host field")),
-    };
-    let names_user = |authority: &Authority| authority.as_str().contains('@');
-    if names_user(&authority) || parts.uri.authority().is_some_and(names_user) {
-        return Err(malformed("the host names a user"));
+        (_, None) => Err(malformed("there is no host field")),
     }
-    if authority.host().is_empty() {
-        return Err(malformed("the host is not a host"));
-    }
-    Ok(authority)
+}
+
+/// Whether an authority names a host, and nobody at it.
+pub(crate) fn is_host(authority: &Authority) -> bool {
+    !authority.host().is_empty() && !authority.as_str().contains('@')
 }
 
 fn same_host(connection: &Connection, a: &Authority, b: &Authority) -> bool {
