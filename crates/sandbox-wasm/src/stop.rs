@@ -58,7 +58,10 @@ pub(crate) fn fault(function: &FunctionName, error: &wasmtime::Error, refused: R
         return stop.fault(function);
     }
     if let Some(fault) = error.downcast_ref::<Fault>() {
-        return fault.clone();
+        // A script engine makes an exception of refused memory, which the script's handler then throws.
+        if !(refused.memory && fault.code == Code::GuestFailed) {
+            return fault.clone();
+        }
     }
     if refused.memory {
         let text = format!("`{function}` ran out of its memory");
@@ -87,6 +90,10 @@ fn trapped(function: &FunctionName, trap: Trap) -> Fault {
         }
         Trap::UnreachableCodeReached => crashed("crashed (it reached an `unreachable` instruction)"),
         Trap::OutOfFuel | Trap::Interrupt => Stop::Deadline.fault(function),
+        // Every promise and future that it waited for has ended.
+        Trap::NoAsyncResult => {
+            Fault::new(Code::NoResponse, format!("`{function}` ended without a response"))
+        }
         _ => crashed("crashed"),
     }
 }

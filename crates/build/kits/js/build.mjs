@@ -21,8 +21,8 @@ async function bundle() {
     target: "es2022",
     charset: "utf8",
     keepNames: true,
+    // Not minified: it would save nothing that an instance pays for, and stacks would name one long line.
     minifySyntax: true,
-    minifyWhitespace: true,
     external: ["alula:js/*", "wasi:*"],
     define: { "process.env.NODE_ENV": '"production"', global: "globalThis" },
     loader: { ".html": "text", ".txt": "text", ".md": "text", ".css": "text", ".wasm": "binary" },
@@ -54,6 +54,8 @@ async function starlingmonkey(source) {
 
 try {
   const source = await bundle();
+  // The lines that stacks in the log name.
+  await writeFile(`${job.out}.js`, source);
   const component = job.engine === "starlingmonkey" ? await starlingmonkey(source) : await quickjs(source);
   await writeFile(`${job.out}.new`, component);
   await rename(`${job.out}.new`, job.out);

@@ -5,12 +5,13 @@ import { console } from "./console.js";
 import { CryptoKey, crypto, mathRandom } from "./crypto.js";
 import { TextDecoder, TextEncoder } from "./encoding.js";
 import * as events from "./events.js";
-import { Request, Response, fetch } from "./fetch.js";
 import { Headers } from "./headers.js";
 import * as readable from "./readable.js";
 import * as timers from "./timers.js";
 import { URL, URLSearchParams } from "./url.js";
 import * as writable from "./writable.js";
+// Last, next to the handler: what each request touches lies together in memory, and each page touched is copied.
+import { Request, Response, fetch } from "./fetch.js";
 
 const GLOBALS = {
   AbortController: events.AbortController,

@@ -68,15 +68,13 @@ export class HostBody {
     this.bytes = chunks.bytes;
     this.reading = false;
     this.failed = null;
+    this.interrupt = null;
   }
 
   // The next piece, or null at the end. Rejects when the body ended early.
   async read() {
-    if (this.bytes === null) {
-      if (this.failed) throw this.failed.error;
-      return null;
-    }
-    this.reading = true;
+    if (this.failed) throw this.failed.error;
+    if (this.bytes === null) return null;
     const piece = await this.#next();
     if (piece.length > 0) return piece;
     const error = platform.bodyError(this.id);
@@ -85,21 +83,24 @@ export class HostBody {
     return null;
   }
 
+  // Not a race with one lasting promise of failure: that would keep every piece that ever won.
   #next() {
-    const piece = this.bytes.read(PIECE).then((bytes) => {
-      this.reading = false;
-      if (this.failed) this.drop();
-      return bytes;
+    this.reading = true;
+    return new Promise((resolve, reject) => {
+      this.interrupt = reject;
+      this.bytes.read(PIECE).then((piece) => {
+        this.reading = false;
+        this.interrupt = null;
+        if (this.failed) this.drop();
+        resolve(piece);
+      }, reject);
     });
-    this.failing ??= Promise.withResolvers();
-    return this.failed ? Promise.reject(this.failed.error) : Promise.race([piece, this.failing.promise]);
   }
 
   // Ends it early for the reader, who gets the error.
   fail(error) {
     this.failed ??= { error };
-    this.failing?.promise.catch(() => {});
-    this.failing?.reject(error);
+    this.interrupt?.(error);
     this.drop();
   }
 
