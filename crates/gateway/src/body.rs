@@ -182,8 +182,8 @@ impl HttpBody for Sent {
                     BodyError::TimedOut => Code::DeadlinePassed,
                     BodyError::Disconnected => Code::GuestFailed,
                 });
-                // An error ends the connection without a flush. Waiting one turn lets what the function
-                // sent before it failed go out first.
+                // An error ends the connection without a flush. Waiting one turn lets what the
+                // function sent before it failed go out first.
                 self.end = Ending::Failing(error);
                 cx.waker().wake_by_ref();
                 Poll::Pending

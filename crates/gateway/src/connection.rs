@@ -62,9 +62,9 @@ impl Connection {
     }
 }
 
-/// How the client behaves: written by the socket, the requests and the bodies of one connection, read by
-/// [`pace`]. All relaxed: with HTTP/1 everything happens on the connection's own task, and with HTTP/2
-/// these are only counts.
+/// How the client behaves: written by the socket, the requests and the bodies of one connection,
+/// read by [`pace`]. All relaxed: with HTTP/1 everything happens on the connection's own task, and
+/// with HTTP/2 these are only counts.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
     /// Requests whose answer has not ended.
@@ -125,9 +125,9 @@ impl Traffic {
         }
     }
 
-    /// Whether these bytes are an answer that hyper makes up itself: it refuses a malformed or oversized
-    /// head without asking anybody. Such an answer would lack the id, the code and the help, so it is
-    /// held back and [`serve`] writes a better one.
+    /// Whether these bytes are an answer that hyper makes up itself: it refuses a malformed or
+    /// oversized head without asking anybody. Such an answer would lack the id, the code and the
+    /// help, so it is held back and [`serve`] writes a better one.
     pub(crate) fn intercept(&self, bytes: &[u8]) -> bool {
         if !self.quiet.load(Relaxed) {
             return false;
@@ -186,7 +186,8 @@ pub(crate) async fn serve(socket: TcpStream, peer: Peer, gateway: Arc<Shared>) {
             () = &mut draining => return,
         }
     };
-    // Neither a failed handshake nor a client that says nothing gets an answer: there is no request.
+    // Neither a failed handshake nor a client that says nothing gets an answer: there is no
+    // request.
     let Ok(Some(socket)) = opened else { return };
     let ip = peer.address.ip().to_canonical();
     let address = HeaderValue::from_str(&ip.to_string()).expect("an address is visible ASCII");
@@ -215,9 +216,9 @@ async fn serve_http1(socket: Socket, connection: &Arc<Connection>) {
     let limits = &connection.gateway.limits;
     let mut builder = http1::Builder::new();
     builder
-        // One copy of a small body is cheaper than a second entry of a gathered write. `pipeline_flush`
-        // would do the same, but it never says that its buffer is full, so a large body would be
-        // read into memory whole.
+        // One copy of a small body is cheaper than a second entry of a gathered write.
+        // `pipeline_flush` would do the same, but it never says that its buffer is full, so a large
+        // body would be read into memory whole.
         .writev(false)
         .max_buf_size(size(edge::WRITE_BUFFER.0.max(limits.head.0 + 1)))
         .max_header_size(size(limits.head.0));
@@ -255,7 +256,8 @@ async fn serve_http2(socket: Socket, connection: &Arc<Connection>) {
     let mut builder = http2::Builder::new(executor);
     builder
         .max_concurrent_streams(limits.streams)
-        // Twice the limit, so that a head just above it reaches `head::read` and gets a whole answer.
+        // Twice the limit, so that a head just above it reaches `head::read` and gets a whole
+        // answer.
         .max_header_list_size(u32::try_from(limits.head.0 * 2).unwrap_or(u32::MAX));
     let service = {
         let connection = Arc::clone(connection);

@@ -37,8 +37,8 @@ pub enum Origins {
 }
 
 impl Cors {
-    /// Adds the fields of an answer to a request from a page of `origin`. Those that the function set
-    /// itself are replaced: the manifest decides.
+    /// Adds the fields of an answer to a request from a page of `origin`. Those that the function
+    /// set itself are replaced: the manifest decides.
     pub(crate) fn answer(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
         for name in [
             ACCESS_CONTROL_ALLOW_ORIGIN,

@@ -1,7 +1,7 @@
 //! Running the streams of an HTTP/2 connection, and ending those that their client does not read.
 //!
-//! A client may read the connection and yet grant one stream no window; then the connection looks well
-//! and the stream waits for ever. Each stream therefore watches itself.
+//! A client may read the connection and yet grant one stream no window; then the connection looks
+//! well and the stream waits for ever. Each stream therefore watches itself.
 
 use std::future::Future;
 use std::pin::Pin;

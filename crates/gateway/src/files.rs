@@ -1,14 +1,15 @@
 //! Static files: the folder of a route, as HTTP sees it.
 //!
-//! - The type comes from the name; `index.html` stands for a folder, and a folder named without a slash
-//!   at its end is redirected to the one with it.
-//! - Beside a file, `NAME.br`, `NAME.zst` and `NAME.gz` are taken as the same thing compressed, for clients
-//!   that accept it.
-//! - `etag`, `last-modified`, `if-none-match`, `if-modified-since`, `if-range` and one range per request
-//!   work as RFC 9110 says; a request for several ranges gets the whole file, which section 14.2 allows.
+//! - The type comes from the name; `index.html` stands for a folder, and a folder named without a
+//!   slash at its end is redirected to the one with it.
+//! - Beside a file, `NAME.br`, `NAME.zst` and `NAME.gz` are taken as the same thing compressed, for
+//!   clients that accept it.
+//! - `etag`, `last-modified`, `if-none-match`, `if-modified-since`, `if-range` and one range per
+//!   request work as RFC 9110 says; a request for several ranges gets the whole file, which section
+//!   14.2 allows.
 //! - Nothing outside the folder is ever served, by no spelling and through no link, and neither are
-//!   names that begin with a dot, except `.well-known` (RFC 8615): such files configure, they are not
-//!   content.
+//!   names that begin with a dot, except `.well-known` (RFC 8615): such files configure, they are
+//!   not content.
 
 mod conditions;
 mod range;
@@ -144,8 +145,8 @@ fn media_type(name: &str) -> HeaderValue {
     HeaderValue::from_static(guess)
 }
 
-/// Sends the client to the folder's own address. The path is our own spelling of what was found, with one
-/// slash at the beginning: two would name another host.
+/// Sends the client to the folder's own address. The path is our own spelling of what was found,
+/// with one slash at the beginning: two would name another host.
 fn redirect(head: &Head) -> Response<Body> {
     let path = head.path().trim_start_matches('/');
     let query = head.uri().query().map(|query| format!("?{query}")).unwrap_or_default();

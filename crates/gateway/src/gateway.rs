@@ -96,8 +96,8 @@ pub(crate) struct Shared {
     pub(crate) ended: CancellationToken,
 }
 
-/// Where a gateway is in its life. Connections read it with each poll, so it is one byte and no lock;
-/// the tokens beside it only wake them.
+/// Where a gateway is in its life. Connections read it with each poll, so it is one byte and no
+/// lock; the tokens beside it only wake them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     Serving,
@@ -168,8 +168,8 @@ impl Gateway {
         self.handle.clone()
     }
 
-    /// Serves until `shutdown` is cancelled; then accepts no more, lets what runs end within the grace
-    /// period of the limits, and cancels the rest. Resolves when no connection is left.
+    /// Serves until `shutdown` is cancelled; then accepts no more, lets what runs end within the
+    /// grace period of the limits, and cancels the rest. Resolves when no connection is left.
     pub async fn run(self, shutdown: CancellationToken) {
         let shared = self.handle.shared;
         let gate = Gate::default();
@@ -237,7 +237,8 @@ fn admit(
     gate: &Gate,
 ) {
     if gate.inside() >= shared.limits.connections as usize {
-        // The answer fits the socket's empty buffer; a client of TLS just sees the connection close.
+        // The answer fits the socket's empty buffer; a client of TLS just sees the connection
+        // close.
         if tls.is_none() {
             let fault =
                 Fault::new(Code::NoCapacity, "the gateway has no room for more connections");

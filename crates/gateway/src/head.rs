@@ -1,8 +1,8 @@
 //! Reading a request head: limits, agreement about the host, and what a function is told.
 //!
-//! What reaches a function is always the same shape, whatever the client wrote: an absolute URI (so that
-//! scheme and host are in one place), one `host` field that agrees with it, no field that concerns only
-//! this connection, and `x-forwarded-*` that the gateway vouches for.
+//! What reaches a function is always the same shape, whatever the client wrote: an absolute URI (so
+//! that scheme and host are in one place), one `host` field that agrees with it, no field that
+//! concerns only this connection, and `x-forwarded-*` that the gateway vouches for.
 
 use alula_rt::random;
 use alula_types::{Code, Fault, InvocationId, TraceContext};
@@ -168,7 +168,8 @@ fn check_size(connection: &Connection, parts: &request::Parts) -> Result<(), Fau
         return Ok(());
     }
     let limits = &connection.gateway.limits;
-    // As RFC 9113 section 6.5.2 counts; the pseudo-fields are about as long as an HTTP/1 request line.
+    // As RFC 9113 section 6.5.2 counts; the pseudo-fields are about as long as an HTTP/1 request
+    // line.
     let fields = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32);
     let uri = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
     let bytes = fields.sum::<usize>() + uri;
@@ -180,8 +181,8 @@ fn check_size(connection: &Connection, parts: &request::Parts) -> Result<(), Fau
     Ok(())
 }
 
-/// The one host that a request is for. Two that differ are two readings of one request, and what passes
-/// a check by the first may be served by the second, so they are refused.
+/// The one host that a request is for. Two that differ are two readings of one request, and what
+/// passes a check by the first may be served by the second, so they are refused.
 fn authority(connection: &Connection, parts: &request::Parts) -> Result<Authority, Fault> {
     let mut fields = parts.headers.get_all(HOST).iter();
     let field = fields.next();
@@ -251,8 +252,8 @@ fn is_dots(mut piece: &[u8]) -> bool {
     dots == 1 || dots == 2
 }
 
-/// What a look at the names of a head finds, so that the usual head, which has none of these, is looked
-/// through once.
+/// What a look at the names of a head finds, so that the usual head, which has none of these, is
+/// looked through once.
 #[derive(Debug, Default)]
 struct Found {
     hop_by_hop: bool,
@@ -325,7 +326,8 @@ static HOP_BY_HOP: [HeaderName; 6] = [
 ];
 
 /// Adds a proxy to the list that it sent. What a client claims about where its request came from is
-/// believed of known proxies only; without one, the URI has the scheme and the host that the client used.
+/// believed of known proxies only; without one, the URI has the scheme and the host that the client
+/// used.
 fn forward(headers: &mut HeaderMap, connection: &Connection) {
     let own = connection.address.as_bytes();
     let list = match headers.get(X_FORWARDED_FOR) {

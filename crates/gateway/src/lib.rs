@@ -1,11 +1,13 @@
-//! The edge: sockets, TLS, HTTP/1.1 and HTTP/2, routes, limits, static files, and the way out again.
+//! The edge: sockets, TLS, HTTP/1.1 and HTTP/2, routes, limits, static files, and the way out
+//! again.
 //!
-//! Read [`serve`] first: one function takes a request from its head to its last byte, phase by phase.
-//! [`Gateway`] accepts connections and ends them in order; `connection` keeps each within its limits.
-//! Nothing here knows how a function runs: that is behind [`alula_dispatch::Dispatcher`].
+//! Read [`serve`] first: one function takes a request from its head to its last byte, phase by
+//! phase. [`Gateway`] accepts connections and ends them in order; `connection` keeps each within
+//! its limits. Nothing here knows how a function runs: that is behind
+//! [`alula_dispatch::Dispatcher`].
 //!
-//! May be relied on: every answer carries `alula-invocation-id` and `traceparent`; an invocation that was
-//! opened is settled once, whatever happens; a client that leaves cancels its invocation.
+//! May be relied on: every answer carries `alula-invocation-id` and `traceparent`; an invocation
+//! that was opened is settled once, whatever happens; a client that leaves cancels its invocation.
 
 mod body;
 mod connection;

@@ -1,8 +1,8 @@
 //! Keeping a connection within its times, at the price of one reading of the clock per turn.
 //!
-//! A timer per request would cost more than routing does. Here each connection has one timer that is
-//! only moved when it has to ring earlier; when it rings, what the client did meanwhile decides whether
-//! its time is over.
+//! A timer per request would cost more than routing does. Here each connection has one timer that
+//! is only moved when it has to ring earlier; when it rings, what the client did meanwhile decides
+//! whether its time is over.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -50,8 +50,8 @@ pub(crate) async fn drive(
     let mut pace = Pace::new(connection);
     std::future::poll_fn(move |cx| {
         if !registered {
-            // Once is enough: a spawned task is woken the same way all its life. Polling them each time
-            // would take the token's lock with every request.
+            // Once is enough: a spawned task is woken the same way all its life. Polling them each
+            // time would take the token's lock with every request.
             registered = true;
             let _ = draining.as_mut().poll(cx);
             let _ = ended.as_mut().poll(cx);

@@ -1,9 +1,9 @@
 //! The table that finds the target of a request.
 //!
-//! What a pattern matches and which of two wins is decided in [`alula_manifest::route`]; this is its
-//! index. A tree of path pieces per host is walked literal first, then parameter, then rest, which is the
-//! order of [`Pattern::precedence`], so the first entry that takes the method is the right one. A lookup
-//! visits each node of the tree at most once.
+//! What a pattern matches and which of two wins is decided in [`alula_manifest::route`]; this is
+//! its index. A tree of path pieces per host is walked literal first, then parameter, then rest,
+//! which is the order of [`Pattern::precedence`], so the first entry that takes the method is the
+//! right one. A lookup visits each node of the tree at most once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -67,7 +67,8 @@ struct Node {
 }
 
 impl RouteTable {
-    /// Builds the table. Of two routes that conflict the earlier one wins; the manifest refuses them.
+    /// Builds the table. Of two routes that conflict the earlier one wins; the manifest refuses
+    /// them.
     pub fn new(entries: Vec<Entry>) -> Self {
         let mut entries: Vec<_> = entries.into_iter().map(Arc::new).collect();
         entries.sort_by(|a, b| a.pattern.precedence(&b.pattern));
@@ -83,7 +84,8 @@ impl RouteTable {
         table
     }
 
-    /// The route that takes a request: its method, its host with or without port, its path without query.
+    /// The route that takes a request: its method, its host with or without port, its path without
+    /// query.
     pub fn find(&self, method: &Method, authority: &str, path: &str) -> Option<&Arc<Entry>> {
         let path = path.strip_prefix('/')?;
         if !self.exact.is_empty() {
@@ -96,8 +98,8 @@ impl RouteTable {
         below.map(|(_, node)| node).chain([&self.any]).find_map(|node| node.find(method, path))
     }
 
-    /// The methods that some route takes at this place, without those that [`RouteTable::find`] adds.
-    /// `None` stands for all of them. Empty: there is no such place.
+    /// The methods that some route takes at this place, without those that [`RouteTable::find`]
+    /// adds. `None` stands for all of them. Empty: there is no such place.
     pub fn methods(&self, authority: &str, path: &str) -> Vec<Option<&str>> {
         let takes = |entry: &&Arc<Entry>| {
             entry.pattern.matches_host(authority) && entry.pattern.matches_path(path)
@@ -112,7 +114,8 @@ impl RouteTable {
 }
 
 impl Entry {
-    /// The part of a request's path that `{name...}` matched, as the request wrote it; empty without one.
+    /// The part of a request's path that `{name...}` matched, as the request wrote it; empty
+    /// without one.
     pub fn rest<'a>(&self, path: &'a str) -> &'a str {
         let segments = self.pattern.segments();
         match segments.last() {

@@ -28,8 +28,8 @@ use crate::route::{Entry, FaultPage, RouteTable, Target};
 
 /// Answers one request of a connection.
 ///
-/// The future is small, because hyper moves it about: what runs before the function does has run when
-/// this returns.
+/// The future is small, because hyper moves it about: what runs before the function does has run
+/// when this returns.
 pub(crate) fn handle(
     connection: Arc<Connection>,
     request: Request<Incoming>,
@@ -52,10 +52,10 @@ pub(crate) fn handle(
 
 /// What happens to a request, in order. Each phase takes what the one before it proved.
 ///
-/// What comes after is [`encode`] (the outcome becomes an answer), [`Exchange::send`] (its head goes out),
-/// [`Sent`] (its body streams, at the pace of the client) and the drops of [`Exchange`] and its
-/// settlement, which happen whatever else does: a client that leaves drops the future or the body, and
-/// that cancels the invocation.
+/// What comes after is [`encode`] (the outcome becomes an answer), [`Exchange::send`] (its head
+/// goes out), [`Sent`] (its body streams, at the pace of the client) and the drops of [`Exchange`]
+/// and its settlement, which happen whatever else does: a client that leaves drops the future or
+/// the body, and that cancels the invocation.
 fn phases(exchange: &mut Exchange, request: Request<Incoming>) -> Result<Begun, Refusal> {
     let (head, body) = head::read(&exchange.connection, request)?;
     let routed = match route(exchange, &head)? {
@@ -104,8 +104,8 @@ struct Permit {
     principal: Principal,
 }
 
-/// Evidence that the call is within the limits that are known before it runs. Rates, quotas and budgets
-/// will be held here and released on drop.
+/// Evidence that the call is within the limits that are known before it runs. Rates, quotas and
+/// budgets will be held here and released on drop.
 #[must_use]
 struct Ticket {
     permit: Permit,
@@ -139,7 +139,8 @@ fn route(exchange: &mut Exchange, head: &Head) -> Result<Routed, Refusal> {
                 Fault::new(Code::NoCapacity, format!("the function `{name}` is not installed"))
                     .retry_after(Duration::from_secs(1))
             })?;
-            // Only the `GET` of the function is known to be there, and a `HEAD` is one without a body.
+            // Only the `GET` of the function is known to be there, and a `HEAD` is one without a
+            // body.
             let as_get = head.method == Method::HEAD && entry.pattern.method() == Some("GET");
             let method = as_get.then_some(Method::GET);
             Ok(Routed::Function(ToFunction { function, method }))
@@ -371,7 +372,8 @@ impl Exchange {
         let code = refusal.fault.code;
         self.failed(code);
         if code.row().class == Class::Bug {
-            tracing::error!(invocation = %self.marks.id, fault = %refusal.fault, "a request failed");
+            let (invocation, fault) = (self.marks.id, &refusal.fault);
+            tracing::error!(%invocation, %fault, "a request failed");
         }
         problem::response(refusal, self.marks.id)
     }

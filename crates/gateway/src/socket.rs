@@ -41,8 +41,8 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Tells the protocol: by ALPN where it was agreed, else by the first bytes, which costs one read per
-    /// connection and nothing per request. `None`: the client closed without a word.
+    /// Tells the protocol: by ALPN where it was agreed, else by the first bytes, which costs one
+    /// read per connection and nothing per request. `None`: the client closed without a word.
     pub(crate) async fn open(
         mut stream: Stream,
         traffic: Arc<Traffic>,

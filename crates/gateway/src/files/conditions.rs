@@ -28,8 +28,8 @@ pub(super) enum Precondition {
 impl Validators {
     /// The validators of a file as it was opened, at `now`.
     ///
-    /// A file that changed just now may change again within the clock's grain and keep its length; its
-    /// etag is weak, so that no two states of it are ever joined by ranges.
+    /// A file that changed just now may change again within the clock's grain and keep its length;
+    /// its etag is weak, so that no two states of it are ever joined by ranges.
     pub(super) fn new(opened: &Opened, now: SystemTime) -> Self {
         let since_epoch =
             opened.modified.and_then(|t| t.duration_since(SystemTime::UNIX_EPOCH).ok());

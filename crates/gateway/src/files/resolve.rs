@@ -1,9 +1,9 @@
 //! From a path of a URL to an open file, and never out of the folder.
 //!
-//! Two barriers stand one behind the other. [`pieces`] refuses every spelling that a file system reads
-//! as anything but one name. [`open`] resolves links first and refuses what they lead out of the folder;
-//! where the kernel can, it then opens the resolved path beneath the folder with links forbidden, so
-//! that a link which is planted between the two steps is refused as well.
+//! Two barriers stand one behind the other. [`pieces`] refuses every spelling that a file system
+//! reads as anything but one name. [`open`] resolves links first and refuses what they lead out of
+//! the folder; where the kernel can, it then opens the resolved path beneath the folder with links
+//! forbidden, so that a link which is planted between the two steps is refused as well.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -29,7 +29,8 @@ pub(super) struct Opened {
     pub(super) length: u64,
     pub(super) modified: Option<SystemTime>,
     pub(super) coding: Option<Coding>,
-    /// Whether the file also exists compressed, so that the answer depends on what the client accepts.
+    /// Whether the file also exists compressed, so that the answer depends on what the client
+    /// accepts.
     pub(super) variants: bool,
 }
 
@@ -249,12 +250,14 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is asked for, what is opened lies in the folder; beside it lie a file and a link out.
+        /// Whatever is asked for, what is opened lies in the folder; beside it lie a file and a
+        /// link out.
         #[test]
         fn nothing_outside_is_opened(
             path in proptest::collection::vec(
                 prop_oneof![
-                    Just("in.txt"), Just("secret.txt"), Just(".."), Just("%2e%2e"), Just("."), Just("dir"),
+                    Just("in.txt"), Just("secret.txt"), Just(".."), Just("%2e%2e"), Just("."),
+                    Just("dir"),
                     Just("out"), Just("..%2f"), Just("%2e."), Just(""), Just("root"), Just("%00"),
                     Just("linked"), Just("inner"),
                 ],
