@@ -75,12 +75,11 @@ fn report(project: &Project, name: &FunctionName, built: &Built) -> String {
         report.imports.iter().partition(|(_, grant)| grant.is_some());
     for (import, grant) in needed {
         let grant = grant.as_deref().unwrap_or_default();
-        let given = if revision.grants.http.is_empty() {
-            "not granted: calls will be refused"
-        } else {
-            "granted"
+        let given = match revision.grants.http.as_slice() {
+            [] => format!("calls need grants.{grant}, which is empty"),
+            granted => format!("granted: {}", granted.join(", ")),
         };
-        row("imports", &format!("{import} (needs {grant}; {given})"));
+        row("imports", &format!("{import} ({given})"));
     }
     if !free.is_empty() {
         row("imports", &format!("{} interfaces that need no grant", free.len()));

@@ -32,6 +32,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     paths: BTreeSet<PathBuf>,
+    /// Those of them that appeared since the last look.
+    appeared: BTreeSet<PathBuf>,
     overflow: bool,
 }
 
@@ -45,13 +47,16 @@ pub(crate) enum Changed {
 }
 
 impl Changes {
-    /// Notes a path. Called on the watcher's thread.
-    pub(crate) fn add(&self, path: &Path) {
+    /// Notes a path, and whether it appeared just now. Called on the watcher's thread.
+    pub(crate) fn add(&self, path: &Path, appears: bool) {
         let mut state = self.0.state.lock();
         if state.paths.len() >= PATHS {
             state.overflow = true;
         } else {
-            state.paths.insert(path.to_path_buf());
+            let known = !state.paths.insert(path.to_path_buf());
+            if appears && !known {
+                state.appeared.insert(path.to_path_buf());
+            }
         }
         drop(state);
         self.0.arrived.notify_one();
@@ -80,12 +85,13 @@ impl Changes {
             clock::until(latest.min(clock::now() + QUIET), self.0.arrived.notified()).await
         {
         }
-        let state = std::mem::take(&mut *self.0.state.lock());
-        if state.overflow {
-            Changed::Much
-        } else {
-            Changed::Paths(state.paths.into_iter().collect())
+        let State { paths, appeared, overflow } = std::mem::take(&mut *self.0.state.lock());
+        if overflow {
+            return Changed::Much;
         }
+        // What came and went was somebody's draft, renamed into its place by now.
+        let draft = |path: &PathBuf| appeared.contains(path) && !path.exists();
+        Changed::Paths(paths.into_iter().filter(|path| !draft(path)).collect())
     }
 }
 
@@ -131,19 +137,19 @@ mod tests {
     async fn many_saves_in_a_moment_are_one_change() {
         let changes = Changes::default();
         for _ in 0..10 {
-            changes.add(Path::new("a"));
-            changes.add(Path::new("b"));
+            changes.add(Path::new("a"), false);
+            changes.add(Path::new("b"), false);
         }
         let changed = changes.next().await;
         assert_eq!(changed, Changed::Paths(vec!["a".into(), "b".into()]));
-        changes.add(Path::new("c"));
+        changes.add(Path::new("c"), false);
         assert_eq!(changes.next().await, Changed::Paths(vec!["c".into()]));
     }
 
     #[tokio::test]
     async fn a_wait_that_is_given_up_loses_nothing() {
         let changes = Changes::default();
-        changes.add(Path::new("a"));
+        changes.add(Path::new("a"), false);
         let given_up = clock::timeout(QUIET / 10, changes.next()).await;
         assert!(given_up.is_err(), "the quiet moment is longer");
         let changed = clock::timeout(LONGEST * 40, changes.next()).await;
@@ -154,9 +160,17 @@ mod tests {
     async fn more_paths_than_are_kept_count_as_everything() {
         let changes = Changes::default();
         for number in 0..=PATHS {
-            changes.add(Path::new(&number.to_string()));
+            changes.add(Path::new(&number.to_string()), false);
         }
         assert_eq!(changes.next().await, Changed::Much);
+    }
+
+    #[tokio::test]
+    async fn a_draft_that_was_renamed_is_no_change_and_a_removed_file_is_one() {
+        let changes = Changes::default();
+        changes.add(Path::new("draft-of-a"), true);
+        changes.add(Path::new("removed"), false);
+        assert_eq!(changes.next().await, Changed::Paths(vec!["removed".into()]));
     }
 
     #[test]

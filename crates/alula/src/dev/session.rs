@@ -196,7 +196,11 @@ impl Session {
                     .hint("wait for the build to end; the terminal shows it")
                     .retry_after(Duration::from_secs(1))
             };
-            let fault = self.faults.get(name).cloned().unwrap_or_else(being_built);
+            let failed = |fault: &Fault| {
+                let detail = format!("`{name}` could not be built: {}", fault.detail);
+                Fault::new(Code::FunctionBroken, detail).hint(fault.advice())
+            };
+            let fault = self.faults.get(name).map_or_else(being_built, failed);
             Some(page::fault_page(name, &fault))
         };
         self.gateway.set_routes(routes::table(&self.project, page));

@@ -173,7 +173,7 @@ fn take(event: &Event, scope: &Scope, changes: &Changes) {
         if appears && path.is_dir() {
             changes.add_much();
         } else {
-            changes.add(path);
+            changes.add(path, matches!(event.kind, EventKind::Create(_)));
         }
     }
 }
