@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use alula_rt::clock;
+use alula_types::limits::edge;
 use alula_types::usage::Settlement;
 use alula_types::{Body, BodyError, Code};
 use bytes::Bytes;
@@ -118,6 +119,8 @@ impl HttpBody for Received {
 /// A response body on its way to the client. Whatever becomes of it, dropping it ends the exchange.
 pub(crate) struct Sent {
     body: Body,
+    /// What is left of a piece that is too large to be handed over at once.
+    rest: Bytes,
     exchange: Exchange,
     watch: Option<Arc<StreamWatch>>,
     end: Ending,
@@ -133,10 +136,34 @@ enum Ending {
     Ended,
 }
 
+/// The connection copies what it is given, and what it has copied waits for the client; so a
+/// function that sends all at once costs no more memory than one that sends little by little.
+#[expect(clippy::cast_possible_truncation, reason = "a constant far below 4 GiB")]
+const PIECE: usize = edge::WRITE_BUFFER.0 as usize;
+
 impl Sent {
     pub(crate) fn new(body: Body, exchange: Exchange, watch: Option<Arc<StreamWatch>>) -> Self {
         let end = if body.is_end_stream() { Ending::Ended } else { Ending::Open };
-        Self { body, exchange, watch, end }
+        Self { body, rest: Bytes::new(), exchange, watch, end }
+    }
+
+    /// Hands over the beginning of some data and keeps the rest.
+    fn hand_over(&mut self, mut data: Bytes) -> Frame<Bytes> {
+        if data.len() > PIECE {
+            self.rest = data.split_off(PIECE);
+        }
+        self.exchange.sent(data.len() as u64);
+        Frame::data(data)
+    }
+
+    fn fail(&mut self, error: BodyError) {
+        self.exchange.failed(match &error {
+            BodyError::Failed(fault) => fault.code,
+            BodyError::TooLarge { .. } => Code::ResponseTooLarge,
+            BodyError::TimedOut => Code::DeadlinePassed,
+            BodyError::Disconnected => Code::GuestFailed,
+        });
+        self.end = Ending::Failing(error);
     }
 }
 
@@ -148,47 +175,45 @@ impl HttpBody for Sent {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if let Some(watch) = &self.watch {
+        let this = &mut *self;
+        if let Some(watch) = &this.watch {
             watch.piece_taken();
         }
-        match std::mem::replace(&mut self.end, Ending::Ended) {
+        match std::mem::replace(&mut this.end, Ending::Ended) {
             Ending::Open => {}
             Ending::Failing(error) => return Poll::Ready(Some(Err(error))),
             Ending::Ended => return Poll::Ready(None),
         }
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        match polled {
-            Poll::Pending => {
-                self.end = Ending::Open;
-                Poll::Pending
-            }
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Ready(Some(Ok(frame))) => {
-                if let Some(data) = frame.data_ref() {
-                    self.exchange.sent(data.len() as u64);
+        let frame = if this.rest.is_empty() {
+            match Pin::new(&mut this.body).poll_frame(cx) {
+                Poll::Pending => {
+                    this.end = Ending::Open;
+                    return Poll::Pending;
                 }
-                if !self.body.is_end_stream() {
-                    self.end = Ending::Open;
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Ready(Some(Err(error))) => {
+                    // An error ends the connection without a flush. Waiting one turn lets what the
+                    // function sent before it failed go out first.
+                    this.fail(error);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
-                if let Some(watch) = &self.watch {
-                    watch.piece_given();
-                }
-                Poll::Ready(Some(Ok(frame)))
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => this.hand_over(data),
+                    Err(trailers) => trailers,
+                },
             }
-            Poll::Ready(Some(Err(error))) => {
-                self.exchange.failed(match &error {
-                    BodyError::Failed(fault) => fault.code,
-                    BodyError::TooLarge { .. } => Code::ResponseTooLarge,
-                    BodyError::TimedOut => Code::DeadlinePassed,
-                    BodyError::Disconnected => Code::GuestFailed,
-                });
-                // An error ends the connection without a flush. Waiting one turn lets what the
-                // function sent before it failed go out first.
-                self.end = Ending::Failing(error);
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
+        } else {
+            let rest = std::mem::take(&mut this.rest);
+            this.hand_over(rest)
+        };
+        if !this.rest.is_empty() || !this.body.is_end_stream() {
+            this.end = Ending::Open;
         }
+        if let Some(watch) = &this.watch {
+            watch.piece_given();
+        }
+        Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -196,7 +221,15 @@ impl HttpBody for Sent {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let mut hint = self.body.size_hint();
+        let rest = self.rest.len() as u64;
+        match hint.exact() {
+            Some(exact) => SizeHint::with_exact(exact + rest),
+            None => {
+                hint.set_lower(hint.lower() + rest);
+                hint
+            }
+        }
     }
 }
 

@@ -140,6 +140,21 @@ async fn a_client_that_stops_reading_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_large_answer_in_one_piece_is_given_up_too() {
+    let mut running = Setup::with(|_| async { ok(vec![b'x'; 64 << 20]) })
+        .limits(|l| l.write_timeout = Duration::from_millis(200))
+        .run()
+        .await;
+    let mut socket = running.connect().await;
+    socket.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    let record = running.record().await;
+    assert_eq!(record.outcome.as_str(), "cancelled");
+    // Not all of it was copied for a client that does not read.
+    assert!(record.bytes_out < 32 << 20, "{} bytes", record.bytes_out);
+    drop(socket);
+}
+
+#[tokio::test]
 async fn a_client_that_reads_slowly_is_not_given_up() {
     let running = Setup::with(|_| async { ok(vec![b'x'; 16 << 20]) })
         .limits(|l| l.write_timeout = Duration::from_millis(500))
