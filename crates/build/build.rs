@@ -1,4 +1,5 @@
-//! Embeds `templates/`: writes a table of `include_bytes!` lines, so that adding a file needs no code.
+//! Embeds `templates/`: writes a table of `include_bytes!` lines, so that adding a file needs no
+//! code.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -50,8 +50,8 @@ struct Round {
     coloured: bool,
 }
 
-/// Builds all functions of an app; gives each result as soon as it is there. Dropping the stream ends
-/// the tools that run.
+/// Builds all functions of an app; gives each result as soon as it is there. Dropping the stream
+/// ends the tools that run.
 pub(crate) fn all(
     project: &Arc<Project>,
     sandbox: &Arc<dyn Sandbox>,
@@ -96,7 +96,8 @@ async fn one(round: &Round, function: &Function, says: &dyn Progress) -> Result<
     Ok(Built { revision, installed, report, wasm, build_time, compile_time })
 }
 
-/// Waits for work and says what it is only when it takes long: what was compiled before takes no time.
+/// Waits for work and says what it is only when it takes long: what was compiled before takes no
+/// time.
 async fn announced<T>(
     mut work: Pin<&mut impl Future<Output = T>>,
     text: &str,
@@ -112,7 +113,8 @@ async fn announced<T>(
 /// What ends sooner needs no word.
 const SOON: Duration = Duration::from_millis(150);
 
-/// Checks and compiles an artifact (quick when it was before) and makes it a revision of a function.
+/// Checks and compiles an artifact (quick when it was before) and makes it a revision of a
+/// function.
 pub(crate) async fn install(
     project: &Project,
     sandbox: &dyn Sandbox,

@@ -1,4 +1,5 @@
-//! The program: reads the command line, starts the runtime, runs one command, returns its exit code.
+//! The program: reads the command line, starts the runtime, runs one command, returns its exit
+//! code.
 //!
 //! This is the composition root: the only crate that names adapters. [`node`] puts a node together;
 //! each command has a module of its name.
@@ -107,8 +108,8 @@ fn listen() -> Result<signals::Signals, Fault> {
     })
 }
 
-/// Runs a command on the runtime that accepts connections. Guests that stay busy get threads of their
-/// own from the sandbox, so one thread per core is enough here.
+/// Runs a command on the runtime that accepts connections. Guests that stay busy get threads of
+/// their own from the sandbox, so one thread per core is enough here.
 fn on_runtime<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("alula")

@@ -67,7 +67,8 @@ impl Project {
         })
     }
 
-    /// Keeps an artifact for the next start. A torn file is never seen: it is renamed into its place.
+    /// Keeps an artifact for the next start. A torn file is never seen: it is renamed into its
+    /// place.
     pub(crate) fn keep(&self, function: &FunctionName, wasm: &[u8]) -> Result<(), Fault> {
         let path = self.kept(function);
         let draft = path.with_extension("draft");

@@ -1,5 +1,5 @@
-//! What people (or programs, with `--json`) are told: results on standard output, progress and errors on
-//! standard error. A reader that went away is not an error.
+//! What people (or programs, with `--json`) are told: results on standard output, progress and
+//! errors on standard error. A reader that went away is not an error.
 
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
@@ -78,7 +78,8 @@ pub(crate) fn describe(fault: &Fault, colour: bool) -> String {
     format!("{red}error{plain} [{code}]: {bold}{first}{plain}{rest}\n  {bold}help{plain}: {advice}")
 }
 
-/// Progress of several functions' builds: a live line for each, or plain lines where nothing is live.
+/// Progress of several functions' builds: a live line for each, or plain lines where nothing is
+/// live.
 #[derive(Clone)]
 pub(crate) struct Board {
     terminal: Terminal,

@@ -1,4 +1,5 @@
-//! Runs the tools of a build: bounded in time, ended together with whoever waits, their output kept whole.
+//! Runs the tools of a build: bounded in time, ended together with whoever waits, their output kept
+//! whole.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -10,7 +11,8 @@ use alula_types::{Code, Fault};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
-/// How long one command may take. A first build of a large Rust app on a small machine takes minutes.
+/// How long one command may take. A first build of a large Rust app on a small machine takes
+/// minutes.
 pub const TIME_LIMIT: Duration = Duration::from_secs(1_800);
 
 /// Bytes of output kept per command. The beginning has the first error, so the rest is left out.
@@ -29,8 +31,8 @@ pub struct Finished {
 
 /// Runs a shell command line in a folder, as an author would have typed it.
 ///
-/// Fails with the whole output when it does not end with 0. Dropping the future ends the command and
-/// everything it started.
+/// Fails with the whole output when it does not end with 0. Dropping the future ends the command
+/// and everything it started.
 pub async fn shell(line: &str, dir: &Path, coloured: bool) -> Result<Finished, Fault> {
     let mut command = Command::new("sh");
     command.arg("-c").arg(line).current_dir(dir);
@@ -67,7 +69,8 @@ fn checked(what: &str, finished: Finished) -> Result<Finished, Fault> {
     Err(Fault::new(Code::BuildFailed, detail))
 }
 
-/// What a shell ends with when a program is not there (POSIX, Shell Command Language, section 2.8.2).
+/// What a shell ends with when a program is not there (POSIX, Shell Command Language, section
+/// 2.8.2).
 const NOT_FOUND: i32 = 127;
 
 /// Runs a prepared command and collects what it prints. Its standard input is empty.

@@ -1,8 +1,9 @@
-//! From sources to artifacts: the built-in builders, the authors' own build commands, the templates.
+//! From sources to artifacts: the built-in builders, the authors' own build commands, the
+//! templates.
 //!
-//! A builder turns one source file into one component and knows nothing of manifests, sandboxes or the
-//! terminal: it is given folders, says what it does through [`Progress`], and returns a path or a fault
-//! whose detail holds the tool's own words.
+//! A builder turns one source file into one component and knows nothing of manifests, sandboxes or
+//! the terminal: it is given folders, says what it does through [`Progress`], and returns a path or
+//! a fault whose detail holds the tool's own words.
 
 pub mod c;
 pub mod command;
@@ -22,10 +23,11 @@ use alula_types::{Code, Fault};
 pub struct BuildRequest {
     /// The entry file, absolute.
     pub source: PathBuf,
-    /// The app's folder, absolute: where `package.json`, `requirements.txt` and the like are looked for.
+    /// The app's folder, absolute: where `package.json`, `requirements.txt` and the like are looked
+    /// for.
     pub dir: PathBuf,
-    /// A folder of this function's own for the artifact and whatever speeds up the next build. Made by
-    /// the builder when it is missing.
+    /// A folder of this function's own for the artifact and whatever speeds up the next build. Made
+    /// by the builder when it is missing.
     pub out: PathBuf,
     /// Which engine runs the source, where there is a choice.
     pub engine: Engine,
@@ -43,7 +45,8 @@ pub enum Engine {
 
 /// Hears what a builder does, for people who wait.
 pub trait Progress: Send + Sync {
-    /// A step begins, for example `installing componentize-qjs 0.4.5`. Short, lower-case, no full stop.
+    /// A step begins, for example `installing componentize-qjs 0.4.5`. Short, lower-case, no full
+    /// stop.
     fn step(&self, text: &str);
 }
 

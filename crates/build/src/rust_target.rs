@@ -1,7 +1,8 @@
 //! The Rust target that guests are compiled for: found, or installed through rustup.
 //!
-//! Cargo installs a missing target by itself only when rustup may (`RUSTUP_AUTO_INSTALL` is often 0 on
-//! servers), and says `can't find crate for std` when it may not. So it is checked before the build.
+//! Cargo installs a missing target by itself only when rustup may (`RUSTUP_AUTO_INSTALL` is often 0
+//! on servers), and says `can't find crate for std` when it may not. So it is checked before the
+//! build.
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! The projects that `alula new` writes, embedded from `templates/`.
 //!
-//! In file names and in text files `{{name}}` stands for the app's name and `{{crate_name}}` for the
-//! same with underscores, as Rust names files. `gitignore` is written as `.gitignore`.
+//! In file names and in text files `{{name}}` stands for the app's name and `{{crate_name}}` for
+//! the same with underscores, as Rust names files. `gitignore` is written as `.gitignore`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,8 @@ pub fn find(name: &str) -> Option<&'static [File]> {
     TEMPLATES.iter().find(|(own, _)| *own == name).map(|(_, files)| *files)
 }
 
-/// Writes a template's files into a folder, made when it is missing, and returns their paths within it.
+/// Writes a template's files into a folder, made when it is missing, and returns their paths within
+/// it.
 ///
 /// Nothing existing is overwritten: the first file that is already there ends it with an error.
 pub fn write(files: &[File], name: &str, dir: &Path) -> io::Result<Vec<PathBuf>> {

@@ -10,7 +10,8 @@ use alula_rt::clock;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// Paths remembered between two looks. A branch switch changes more; then everything counts as changed.
+/// Paths remembered between two looks. A branch switch changes more; then everything counts as
+/// changed.
 const PATHS: usize = 1_000;
 
 /// An editor writes, renames and sets times within a few milliseconds.
@@ -73,8 +74,8 @@ impl Changes {
         state.paths.is_empty() && !state.overflow
     }
 
-    /// Waits for changes and for a moment without any. Cancellation-safe: nothing is taken before it
-    /// resolves.
+    /// Waits for changes and for a moment without any. Cancellation-safe: nothing is taken before
+    /// it resolves.
     pub(crate) async fn next(&self) -> Changed {
         // A wait that was given up may have used up the notice of what is still here.
         while self.is_empty() {
@@ -95,8 +96,8 @@ impl Changes {
     }
 }
 
-/// Remembers what files held, so that a save without a change, and a build that writes what it wrote
-/// before, start nothing.
+/// Remembers what files held, so that a save without a change, and a build that writes what it
+/// wrote before, start nothing.
 #[derive(Default)]
 pub(crate) struct Seen(HashMap<PathBuf, u64>);
 

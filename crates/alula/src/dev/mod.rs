@@ -1,8 +1,8 @@
 //! `alula dev`: serves the last good artifacts at once, builds beside it, and swaps what was built.
 //!
-//! One loop owns everything that changes. It waits for a build to end, for files to change, or for a
-//! signal, and handles one at a time. At most one round of builds runs; whatever changes meanwhile
-//! starts one more after it.
+//! One loop owns everything that changes. It waits for a build to end, for files to change, or for
+//! a signal, and handles one at a time. At most one round of builds runs; whatever changes
+//! meanwhile starts one more after it.
 
 mod changes;
 mod page;

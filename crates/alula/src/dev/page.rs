@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::build::plain;
 
-/// The page for a fault. It looks again every two seconds, so that a mended function appears by itself.
+/// The page for a fault. It looks again every two seconds, so that a mended function appears by
+/// itself.
 pub(crate) fn fault_page(function: &FunctionName, fault: &Fault) -> Arc<FaultPage> {
     let fault = plain(fault);
     let (first, rest) = fault.detail.split_once('\n').unwrap_or((&fault.detail, ""));

@@ -1,7 +1,7 @@
 //! Watches an app's folder, without what builds, editors and package managers write.
 //!
-//! Folders are watched one by one: a recursive watch would also watch `target/` and `node_modules/`,
-//! which have more folders than the system allows watches.
+//! Folders are watched one by one: a recursive watch would also watch `target/` and
+//! `node_modules/`, which have more folders than the system allows watches.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,8 @@ pub(crate) struct Scope {
     roots: Vec<PathBuf>,
     /// Single files watched wherever they are: artifacts that somebody else makes.
     files: BTreeSet<PathBuf>,
-    /// Files and folders that never matter: artifacts that a build makes, folders served as they are.
+    /// Files and folders that never matter: artifacts that a build makes, folders served as they
+    /// are.
     ignored: Vec<PathBuf>,
 }
 
@@ -123,7 +124,8 @@ impl Watch {
     /// Starts watching; changed paths go to `changes`.
     ///
     /// [`Changed::Much`](super::changes::Changed::Much) may mean that folders appeared: call
-    /// [`Watch::refresh`] then. The watcher's own thread must not do it, because it would wait for itself.
+    /// [`Watch::refresh`] then. The watcher's own thread must not do it, because it would wait for
+    /// itself.
     pub(crate) fn start(scope: Scope, changes: Changes) -> Result<Self, Fault> {
         let scope = Arc::new(RwLock::new(scope));
         let theirs = Arc::clone(&scope);
