@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use alula_rt::clock;
 use serde_json::Value;
@@ -10,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::guests::Guest;
 use crate::http::{self, Answer};
-use crate::program::{Running, wait_until};
+use crate::program::{BUILD_PATIENCE, Running, wait_until};
 
 /// An app in a temporary folder.
 pub struct App {
@@ -72,9 +71,6 @@ pub struct Dev {
     pub address: SocketAddr,
     dir: PathBuf,
 }
-
-/// How long a first build may take: tools are installed and libraries built.
-const BUILD_PATIENCE: Duration = Duration::from_secs(900);
 
 impl Dev {
     /// Serves the app in a folder and waits until each function was built, or could not be.

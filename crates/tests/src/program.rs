@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 use alula_rt::clock;
 use alula_testkit::alula;
 pub use alula_testkit::wait::PATIENCE;
+
+/// How long a build may take: tools are installed and libraries compiled the first time.
+pub const BUILD_PATIENCE: Duration = Duration::from_secs(900);
 use parking_lot::{Condvar, Mutex};
 
 /// A command that runs `alula` with arguments.
@@ -108,8 +111,14 @@ fn watched() -> Command {
 
 /// Waits until a condition holds; panics with its description when it does not within [`PATIENCE`].
 #[track_caller]
-pub fn wait_until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = clock::now() + PATIENCE;
+pub fn wait_until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    wait_for(PATIENCE, what, look)
+}
+
+/// The same with a patience of the caller's.
+#[track_caller]
+pub fn wait_for<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = clock::now() + patience;
     loop {
         if let Some(found) = look() {
             return found;

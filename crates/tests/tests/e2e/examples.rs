@@ -23,6 +23,51 @@ fn hello_in_rust_for_both_wasis() {
     }
 }
 
+#[test]
+fn hello_in_the_other_languages() {
+    for (name, path, words) in [
+        ("hello-js", "/you", "Hello"),
+        ("hello-ts", "/?name=you", "you"),
+        ("hello-python", "/", "Hello"),
+        ("hello-c", "/", "Hello"),
+    ] {
+        let answer = example(name).get(path);
+        assert_eq!(answer.status, 200, "{name}: {}", answer.text());
+        assert!(answer.text().contains(words), "{name}: {}", answer.text());
+    }
+}
+
+#[test]
+fn markdown_becomes_html_without_scripts() {
+    let dev = example("markdown");
+    let text =
+        "# Title\n\n- one\n- *two*\n\n<script>alert(1)</script>\n\n[x](javascript:alert(2))\n";
+    let answer = dev.post("/render", text.as_bytes());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let html = answer.text();
+    for part in ["<h1", "Title</h1>", "<li>one</li>", "<em>two</em>", "&lt;script&gt;"] {
+        assert!(html.contains(part), "no `{part}`: {html}");
+    }
+    assert!(!html.contains("<script") && !html.contains("href=\"javascript"), "{html}");
+    let page = dev.post("/render?page", text.as_bytes()).text();
+    assert!(page.contains("<html") || page.contains("<!doctype html"), "{page}");
+    assert_eq!(dev.get("/").status, 200);
+}
+
+#[test]
+fn a_table_becomes_statistics() {
+    let dev = example("csv-stats");
+    let rows = (0..1000).map(|row| format!("{row},{},city-{}\n", row % 7, row % 10));
+    let table = "id,week,city\n".to_owned() + &rows.collect::<String>();
+    let answer = dev.post("/stats", table.as_bytes());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let told = answer.json();
+    assert_eq!(told["rows"], 1000, "{told}");
+    let (id, city) = (&told["columns"][0], &told["columns"][2]);
+    assert_eq!((&id["min"], &id["max"], &id["mean"]), (&0.0.into(), &999.0.into(), &499.5.into()));
+    assert_eq!((&city["name"], &city["distinct"]), (&"city".into(), &10.into()), "{told}");
+}
+
 fn thumbnail() -> &'static Dev {
     static SERVER: OnceLock<Dev> = OnceLock::new();
     SERVER.get_or_init(|| example("thumbnail"))

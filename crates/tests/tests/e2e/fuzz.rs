@@ -6,7 +6,7 @@ use alula_tests::program::run;
 use fastrand::Rng;
 
 /// Artifacts in one app, so that one process sees them all.
-const CASES: usize = 60;
+const CASES: usize = 120;
 
 #[test]
 fn damaged_artifacts_never_crash_the_build() {

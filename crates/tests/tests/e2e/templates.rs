@@ -2,7 +2,7 @@
 
 use alula_testkit::TempDir;
 use alula_tests::app::Dev;
-use alula_tests::program::{run, wait_until};
+use alula_tests::program::{BUILD_PATIENCE, run, wait_for};
 
 /// Makes a project from a template, serves it and checks the answer.
 fn check(template: &str) -> (TempDir, Dev) {
@@ -16,7 +16,7 @@ fn check(template: &str) -> (TempDir, Dev) {
     let dev = Dev::start(&project);
     let answer = dev.get("/");
     assert_eq!(answer.status, 200, "{template}: {} {}", answer.text(), dev.process.transcript());
-    assert!(answer.text().contains("my-app"), "{template}: {}", answer.text());
+    assert!(answer.text().contains("Hello"), "{template}: {}", answer.text());
     (folder, dev)
 }
 
@@ -26,7 +26,8 @@ fn edit(folder: &TempDir, dev: &Dev, file: &str, from: &str, to: &str) {
     let before = std::fs::read_to_string(&path).expect("the template has this file");
     assert!(before.contains(from), "{file} has no `{from}`: {before}");
     std::fs::write(&path, before.replace(from, to)).expect("the folder is writable");
-    wait_until("the edit is answered", || dev.get("/").text().contains(to).then_some(()));
+    let answered = || dev.get("/").text().contains(to).then_some(());
+    wait_for(BUILD_PATIENCE, "the edit is answered", answered);
 }
 
 #[test]
@@ -43,22 +44,26 @@ fn rust_http_p3() {
 
 #[test]
 fn js_http() {
-    check("js-http");
+    let (folder, dev) = check("js-http");
+    edit(&folder, &dev, "src/index.js", " from ", " edited in ");
 }
 
 #[test]
 fn ts_http() {
-    check("ts-http");
+    let (folder, dev) = check("ts-http");
+    edit(&folder, &dev, "src/index.ts", " from ", " edited in ");
 }
 
 #[test]
 fn python_http() {
-    check("python-http");
+    let (folder, dev) = check("python-http");
+    edit(&folder, &dev, "app.py", "\"message\"", "\"edited\"");
 }
 
 #[test]
 fn c_http() {
-    check("c-http");
+    let (folder, dev) = check("c-http");
+    edit(&folder, &dev, "main.c", ", %s!", " edited it!");
 }
 
 #[test]
