@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use alula_capability::Host;
 use alula_dispatch::Dispatcher;
@@ -74,11 +75,23 @@ pub(crate) async fn gateway(edge: Edge, dispatcher: &Arc<Dispatcher>) -> Result<
     Gateway::bind(options, Arc::clone(dispatcher)).await
 }
 
-/// Serves until the signals say otherwise: in order after the first, at once after the second.
-pub(crate) fn serve(gateway: Gateway, signals: &Signals) -> impl Future<Output = ()> + use<> {
+/// Serves until the signals say otherwise: in order after the first, at once after the second. Guests
+/// that go on after their response get a grace period of their own.
+pub(crate) fn serve(
+    gateway: Gateway,
+    sandbox: Arc<WasmSandbox>,
+    grace: Duration,
+    signals: &Signals,
+) -> impl Future<Output = ()> + use<> {
     let signals = signals.clone();
     let shutdown: CancellationToken = signals.end.clone();
-    let running = alula_rt::spawn(TaskKind::Accept, gateway.run(shutdown));
+    let running = alula_rt::spawn(TaskKind::Accept, async move {
+        gateway.run(shutdown).await;
+        let guests = sandbox.drain(grace).await;
+        if guests > 0 {
+            tracing::warn!(guests, "the grace period is over; these guests are cut off");
+        }
+    });
     async move {
         tokio::select! {
             // A panic in it was logged by the hook; there is nothing left to serve then.

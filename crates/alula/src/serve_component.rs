@@ -47,12 +47,13 @@ pub(crate) async fn run(
     let function = revision.function.clone();
     dispatcher.install(revision, installed);
     let limits = GatewayLimits::DEFAULT;
+    let grace = limits.grace;
     let edge = Edge { listen, limits, usage: Arc::new(Nowhere), observer: None };
     let gateway = node::gateway(edge, &dispatcher).await?;
     gateway.set_routes(everything(function));
     // The first line on standard error: programs that start us wait for exactly this.
     let _ = writeln!(std::io::stderr(), "Serving http://{}/", gateway.local_addr());
-    node::serve(gateway, signals).await;
+    node::serve(gateway, sandbox, grace, signals).await;
     writer.finish().await;
     Ok(())
 }

@@ -47,7 +47,7 @@ pub(crate) async fn run(options: &Dev, signals: &Signals, terminal: Terminal) ->
     let session = Session::open(project, listen, terminal, &lines, usage).await;
     let ended = match session {
         Ok((session, gateway)) => {
-            let serving = node::serve(gateway, signals);
+            let serving = node::serve(gateway, session.sandbox(), session::GRACE, signals);
             Looping { session, options, seen: Seen::default() }.until_end(signals).await;
             serving.await;
             Ok(())

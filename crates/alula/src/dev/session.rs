@@ -10,6 +10,7 @@ use alula_dispatch::Dispatcher;
 use alula_gateway::{Gateway, Handle};
 use alula_rt::clock;
 use alula_sandbox::Sandbox;
+use alula_sandbox_wasm::WasmSandbox;
 use alula_telemetry::terminal::Short;
 use alula_telemetry::{Line, Lines};
 use alula_types::limits::GatewayLimits;
@@ -24,14 +25,14 @@ use crate::terminal::{Terminal, describe};
 use crate::{routes, wire};
 
 /// How long running requests may take once the user wants to end: an open event stream never would.
-const GRACE: Duration = Duration::from_secs(2);
+pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
 /// A running `alula dev`.
 pub(crate) struct Session {
     project: Arc<Project>,
     terminal: Terminal,
     lines: Arc<Lines>,
-    sandbox: Arc<dyn Sandbox>,
+    sandbox: Arc<WasmSandbox>,
     dispatcher: Arc<Dispatcher>,
     gateway: Handle,
     /// What serves each function.
@@ -100,12 +101,18 @@ impl Session {
         }
     }
 
+    /// What the functions run in.
+    pub(crate) fn sandbox(&self) -> Arc<WasmSandbox> {
+        Arc::clone(&self.sandbox)
+    }
+
     /// Begins a round of builds.
     pub(crate) fn build(&mut self) -> Round {
         self.round_started = clock::now();
         let audience: Arc<dyn Audience> = Arc::new(Narrator(Arc::clone(&self.lines)));
         let coloured = self.terminal.out_colour;
-        Box::pin(builds::all(&self.project, &self.sandbox, &audience, coloured))
+        let sandbox: Arc<dyn Sandbox> = Arc::clone(&self.sandbox) as _;
+        Box::pin(builds::all(&self.project, &sandbox, &audience, coloured))
     }
 
     /// Serves what was built, or says why nothing was.
