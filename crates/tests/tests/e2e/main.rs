@@ -2,11 +2,13 @@
 
 mod artifacts;
 mod capacity;
+mod cli;
 mod clients;
 mod dev;
 mod examples;
 mod fuzz;
 mod isolation;
+mod javascript;
 mod jpeg;
 mod outbound;
 mod outcomes;
