@@ -56,15 +56,10 @@ pub(crate) enum Command {
     ServeComponent(ServeComponent),
     /// Print completions for a shell
     Completions(Completions),
-    /// The compile process: this program started by itself
-    #[command(name = COMPILE, hide = true, disable_help_flag = true)]
-    Compile {
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<OsString>,
-    },
 }
 
-/// The hidden command by which the program runs itself to compile.
+/// The first argument by which the program runs itself to compile. No part of the command line, so
+/// that neither help nor completions offer it.
 pub(crate) const COMPILE: &str = "compile-artifact";
 
 /// `alula new`

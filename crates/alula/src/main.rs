@@ -75,11 +75,6 @@ fn execute(command: Command, terminal: Terminal) -> Result<u8, Fault> {
     match command {
         Command::New(options) => new::run(&options, terminal).map(|()| 0),
         Command::Completions(options) => Ok(completions(&options)),
-        Command::Compile { args } => {
-            // Only reached with options before the hidden command.
-            let _ = alula_sandbox_wasm::compile::child_main(&args);
-            Ok(USAGE)
-        }
         Command::Build(options) => {
             let good = on_runtime(build::run(&options, terminal))?;
             Ok(if good { 0 } else { FAILED })
