@@ -1,11 +1,11 @@
 //! The programs in `guests/`, built once for all tests.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
 use alula_testkit::build::locked;
-use alula_testkit::root;
+use alula_testkit::{root, target_folder};
 
 /// A guest that tests use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Guest {
             Self::NoExport => ("wasm32-wasip2", "guest_no_export"),
         };
         build();
-        root().join("guests/target").join(target).join("release").join(file).with_extension("wasm")
+        folder().join(target).join("release").join(file).with_extension("wasm")
     }
 
     /// Its bytes.
@@ -51,11 +51,18 @@ impl Guest {
     }
 }
 
+/// Where the guests are built: beside the tests' own files, so that whoever keeps those keeps these.
+fn folder() -> PathBuf {
+    let own = target_folder();
+    own.parent().expect("a profile is a folder in the target folder").join("test-guests")
+}
+
 /// Builds the guests, once in this process and one process at a time.
 fn build() {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
-        locked("guests", || {
+        locked("test-guests", || {
+            ["wasm32-wasip2", "wasm32-wasip1", "wasm32-unknown-unknown"].into_iter().for_each(add);
             cargo(&["--target", "wasm32-wasip2"]);
             cargo(&["--target", "wasm32-wasip1", "--package", "guest-command"]);
             cargo(&["--target", "wasm32-unknown-unknown", "--package", "guest-embedded"]);
@@ -63,11 +70,24 @@ fn build() {
     });
 }
 
+/// Installs a target when it is missing: Cargo may not do so by itself.
+fn add(target: &str) {
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--print", "target-libdir", "--target", target]).current_dir(root());
+    let printed = rustc.output().expect("rustc starts").stdout;
+    if Path::new(String::from_utf8_lossy(&printed).trim()).is_dir() {
+        return;
+    }
+    let mut rustup = Command::new("rustup");
+    let added = rustup.args(["target", "add", target]).current_dir(root()).status();
+    let added = added.is_ok_and(|status| status.success());
+    assert!(added, "the target {target} is missing; run `rustup target add {target}`");
+}
+
 fn cargo(args: &[&str]) {
     let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--quiet", "--release"]).args(args).current_dir(root().join("guests"));
+    cargo.args(["build", "--quiet", "--release", "--target-dir"]).arg(folder()).args(args);
     // What is set for the tests' own build is not meant for the guests.
-    cargo.env_remove("CARGO_TARGET_DIR").env_remove("RUSTFLAGS");
-    let hint = "`rustup target add wasm32-wasip2 wasm32-wasip1 wasm32-unknown-unknown` may help";
-    assert!(cargo.status().expect("cargo starts").success(), "building the guests failed; {hint}");
+    cargo.current_dir(root().join("guests")).env_remove("CARGO_TARGET_DIR").env_remove("RUSTFLAGS");
+    assert!(cargo.status().expect("cargo starts").success(), "building the guests failed");
 }

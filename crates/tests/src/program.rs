@@ -19,7 +19,15 @@ use parking_lot::{Condvar, Mutex};
 pub fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(alula());
     command.args(args).stdin(Stdio::null());
+    without_cargo(&mut command);
     command
+}
+
+/// Takes away what Cargo told this test about itself: it must not steer the builds of the program.
+fn without_cargo(command: &mut Command) {
+    for name in ["CARGO_TARGET_DIR", "CARGO_MANIFEST_DIR", "RUSTFLAGS"] {
+        command.env_remove(name);
+    }
 }
 
 /// What a finished process left.
@@ -69,10 +77,11 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts `alula` with arguments and, beside the test's own, these variables.
+    /// Starts `alula` with arguments in a folder.
     pub fn start<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, dir: &Path) -> Self {
         let mut command = watched();
         command.arg(alula()).args(args).current_dir(dir);
+        without_cargo(&mut command);
         Self::spawn(command)
     }
 
