@@ -81,14 +81,17 @@ fn wit(engine: Engine) -> Vec<(&'static str, String)> {
 fn entry_module(source: &Path, engine: Engine) -> String {
     let app = quoted(&source.to_string_lossy());
     match engine {
-        // The interfaces must be there before the author's modules are evaluated, so they are first.
+        // The interfaces must be there before the author's modules are evaluated, so they are
+        // first.
         Engine::QuickJs => format!(
             "import \"./globals.js\";\nimport {{ collect, serve }} from \"./serve.js\";\n\
-             import * as app from {app};\nexport const handler = {{ handle: serve(app) }};\ncollect();\n"
+             import * as app from {app};\nexport const handler = {{ handle: serve(app) }};\n\
+             collect();\n"
         ),
         Engine::StarlingMonkey => {
             format!(
-                "import {{ serve }} from \"./starlingmonkey.js\";\nimport * as app from {app};\nserve(app);\n"
+                "import {{ serve }} from \"./starlingmonkey.js\";\n\
+                 import * as app from {app};\nserve(app);\n"
             )
         }
     }

@@ -1,10 +1,10 @@
 //! JavaScript and TypeScript: an author's `export default { async fetch(request, env, ctx) { … } }`
 //! becomes a component.
 //!
-//! esbuild bundles the author's modules and npm packages behind our own web interfaces (`kits/js`), and
-//! componentize-qjs snapshots QuickJS after it has evaluated them, for the world in `wit/alula-js`. Why
-//! so: `docs/decisions/010-javascript-on-a-small-world.md`. `engine = "starlingmonkey"` makes a
-//! `wasi:http` 0.2 component with Mozilla's engine instead.
+//! esbuild bundles the author's modules and npm packages behind our own web interfaces (`kits/js`),
+//! and componentize-qjs snapshots QuickJS after it has evaluated them, for the world in
+//! `wit/alula-js`. Why so: `docs/decisions/010-javascript-on-a-small-world.md`. `engine =
+//! "starlingmonkey"` makes a `wasi:http` 0.2 component with Mozilla's engine instead.
 
 mod kit;
 mod npm;
@@ -17,7 +17,8 @@ use tokio::process::Command;
 
 use crate::{BuildRequest, Engine, Progress, command, toolchain};
 
-/// The version of componentize-qjs. The prelude knows its streams and futures, so it is pinned exactly.
+/// The version of componentize-qjs. The prelude knows its streams and futures, so it is pinned
+/// exactly.
 pub const QUICKJS: &str = "0.4.5";
 
 /// What QuickJS functions are built with.

@@ -32,13 +32,13 @@ pub(super) fn to_guest<S: AsContextMut>(
     let mut first = None;
     let mut idle = Context::from_waker(std::task::Waker::noop());
     // A short body has usually arrived with its head; then no stream is needed.
-    if let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_frame(&mut idle) {
-        if let Ok(bytes) = frame.into_data() {
-            if body.is_end_stream() && bytes.len() <= PIECE {
-                return Ok(JsBody::Bytes(bytes.into()));
-            }
-            first = Some(bytes);
+    if let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_frame(&mut idle)
+        && let Ok(bytes) = frame.into_data()
+    {
+        if body.is_end_stream() && bytes.len() <= PIECE {
+            return Ok(JsBody::Bytes(bytes.into()));
         }
+        first = Some(bytes);
     }
     let mut context = store.as_context_mut();
     let state = state(context.data_mut());

@@ -12,8 +12,8 @@ use super::{Function, JsGuest, body};
 
 /// Calls the guest and resolves with its response head; the body streams while the store is driven.
 ///
-/// The outer error is a trap. The inner one is the guest's own failure, of which the function's log has
-/// the details: the fault's text may be seen by a client.
+/// The outer error is a trap. The inner one is the guest's own failure, of which the function's log
+/// has the details: the fault's text may be seen by a client.
 pub(crate) async fn call_handle<T: JsGuest>(
     accessor: &Accessor<T>,
     function: &Function,
@@ -81,7 +81,8 @@ fn header_map(fields: &str) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for line in fields.lines() {
         let (name, value) = line.split_once(": ").ok_or("a header field without a colon")?;
-        let value: Option<Vec<u8>> = value.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+        let value: Option<Vec<u8>> =
+            value.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
         let value = value.and_then(|value| HeaderValue::from_bytes(&value).ok());
         let name = HeaderName::from_bytes(name.as_bytes());
         match (name, value) {

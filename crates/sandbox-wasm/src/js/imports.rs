@@ -26,7 +26,9 @@ impl platform::Host for View<'_> {
 
     fn random(&mut self, length: u32) -> wasmtime::Result<Vec<u8>> {
         if length > RANDOM_MAX {
-            return Err(wasmtime::Error::msg("more than 65536 random bytes were asked for at once"));
+            return Err(wasmtime::Error::msg(
+                "more than 65536 random bytes were asked for at once",
+            ));
         }
         let mut bytes = vec![0; length as usize];
         alula_rt::random::fill(&mut bytes);
@@ -65,8 +67,8 @@ impl<T: JsGuest> platform::HostWithStore<T> for Js {
         milliseconds: f64,
     ) -> wasmtime::Result<FutureReader<bool>> {
         let cancelled = access.get().state.cancellable(id);
-        let wait = Duration::try_from_secs_f64(milliseconds.max(0.0) / 1_000.0)
-            .unwrap_or(Duration::MAX);
+        let wait =
+            Duration::try_from_secs_f64(milliseconds.max(0.0) / 1_000.0).unwrap_or(Duration::MAX);
         FutureReader::new(access, async move {
             // A dropped sender (the instance is being reset) ends the wait like a cancellation.
             let ended = alula_rt::clock::timeout(wait, cancelled).await;

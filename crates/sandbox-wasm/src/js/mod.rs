@@ -1,8 +1,8 @@
 //! The `alula:js` dialect: the host side of the world that script functions are built for.
 //!
-//! The guest's one call takes a request and returns a response; everything it asks for meanwhile goes
-//! through the same [`Host`] port as every other dialect's calls. Futures and streams of the component
-//! model carry what takes time, so one instance may wait for many things at once.
+//! The guest's one call takes a request and returns a response; everything it asks for meanwhile
+//! goes through the same [`Host`] port as every other dialect's calls. Futures and streams of the
+//! component model carry what takes time, so one instance may wait for many things at once.
 
 mod body;
 mod fetch;
@@ -22,7 +22,12 @@ use wasmtime::component::{HasData, Linker};
 pub(crate) use bindings::{Function, FunctionPre};
 pub(crate) use handle::{call_handle, settled};
 
-#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated from wit/alula-js/world.wit")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    reason = "generated from wit/alula-js/world.wit"
+)]
 mod bindings {
     wasmtime::component::bindgen!({
         path: "../../wit/alula-js",
@@ -81,7 +86,8 @@ impl State {
 
     /// Registers an operation; the receiver is ready when it is cancelled.
     fn cancellable(&mut self, id: u32) -> oneshot::Receiver<()> {
-        // Operations that ended by themselves leave their sender behind; sweep before the map grows.
+        // Operations that ended by themselves leave their sender behind; sweep before the map
+        // grows.
         if self.cancels.len() >= 64 {
             self.cancels.retain(|_, cancel| !cancel.is_closed());
         }
