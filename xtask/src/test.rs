@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use crate::{process, repo, tidy};
 
-/// What the guests are built for. Authors need only the first; the others are for the tests of preview 1
-/// commands and of core modules that carry a component type.
+/// What the guests are built for. Authors need only the first; the others are for the tests of
+/// preview 1 commands and of core modules that carry a component type.
 const TARGETS: &[&str] = &["wasm32-wasip2", "wasm32-wasip1", "wasm32-unknown-unknown"];
 
 /// A stage: its name and what it does with the arguments that name tests.
@@ -100,8 +100,8 @@ fn build(_: &[&str]) -> Result<(), String> {
     process::run(&mut process::cargo(&["build"], &["--workspace", "--all-targets"]))
 }
 
-/// Builds every example as its author would. That also installs the languages' tools, so that no test waits
-/// for a download.
+/// Builds every example as its author would. That also installs the languages' tools, so that no
+/// test waits for a download.
 fn examples(_: &[&str]) -> Result<(), String> {
     let alula = process::target_folder().join("debug/alula");
     let manifests = repo::files(&["toml"])?.into_iter().filter_map(|file| {

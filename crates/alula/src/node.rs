@@ -75,8 +75,8 @@ pub(crate) async fn gateway(edge: Edge, dispatcher: &Arc<Dispatcher>) -> Result<
     Gateway::bind(options, Arc::clone(dispatcher)).await
 }
 
-/// Serves until the signals say otherwise: in order after the first, at once after the second. Guests
-/// that go on after their response get a grace period of their own.
+/// Serves until the signals say otherwise: in order after the first, at once after the second.
+/// Guests that go on after their response get a grace period of their own.
 pub(crate) fn serve(
     gateway: Gateway,
     sandbox: Arc<WasmSandbox>,

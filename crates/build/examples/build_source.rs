@@ -1,4 +1,5 @@
-//! Builds one source file without a manifest: `cargo run -p alula-build --example build_source -- app.py out`.
+//! Builds one source file without a manifest: `cargo run -p alula-build --example build_source --
+//! app.py out`.
 
 use std::path::PathBuf;
 

@@ -200,7 +200,9 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_or_refused_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn any_bytes_are_read_or_refused_without_a_panic(
+        bytes in proptest::collection::vec(any::<u8>(), 0..200)
+    ) {
         let text = String::from_utf8_lossy(&bytes);
         prop_assert!(Manifest::parse(&text, "alula.toml", None).is_err(), "random bytes name no app");
     }
@@ -216,14 +218,16 @@ proptest! {
         for path in &paths {
             text += &format!("[[triggers.http]]\nroute = \"{path}\"\nfunction = \"f0\"\n");
         }
-        let patterns: Result<Vec<Pattern>, _> = paths.iter().map(|path| Pattern::parse(path)).collect();
+        let patterns: Result<Vec<Pattern>, _> =
+            paths.iter().map(|path| Pattern::parse(path)).collect();
         let good = patterns.as_ref().is_ok_and(|patterns| route::conflicts(patterns).is_empty());
         match Manifest::parse(&text, "alula.toml", None) {
             Err(problems) => prop_assert!(!good, "{problems}"),
             Ok(manifest) => {
                 prop_assert!(good, "a conflict or a bad route was missed in\n{text}");
                 prop_assert_eq!(manifest.functions.len(), functions.len());
-                for (function, (queue, memory, value)) in manifest.functions.values().zip(&functions) {
+                let pairs = manifest.functions.values().zip(&functions);
+                for (function, (queue, memory, value)) in pairs {
                     prop_assert_eq!(function.limits.queue, *queue);
                     prop_assert_eq!(function.limits.memory, ByteSize::mib(*memory));
                     prop_assert_eq!(&function.env["V"], value);

@@ -485,7 +485,10 @@ mod tests {
         fn without_a_network_no_grant_leads_inside(
             host in "(\\*|(\\*\\.)?[a-z]{1,5}\\.[a-z]{2})", port in "(|:\\*|:80)", asked in "[a-z.]{1,9}",
             inside in prop_oneof![
-                any::<u32>().prop_map(|low| IpAddr::from([10, (low >> 16) as u8, (low >> 8) as u8, low as u8])),
+                any::<u32>().prop_map(|low| {
+                    let [_, a, b, c] = low.to_be_bytes();
+                    IpAddr::from([10, a, b, c])
+                }),
                 any::<u8>().prop_map(|low| IpAddr::from([169, 254, 169, low])),
                 any::<u16>().prop_map(|low| IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, low])),
             ],

@@ -2,8 +2,8 @@
 //!
 //! Loading an entry maps its bytes as executable code, so an entry that someone else wrote would be
 //! theirs to run. Each entry has a message authentication code made with a key that lies beside the
-//! data, not in the cache folder, and is checked before an entry is used for the first time. Afterwards
-//! the same file (device, inode, size, times) is trusted without reading it again.
+//! data, not in the cache folder, and is checked before an entry is used for the first time.
+//! Afterwards the same file (device, inode, size, times) is trusted without reading it again.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -133,7 +133,8 @@ impl Cache {
     }
 
     fn authenticate(&self, digest: &Digest, file: &mut File) -> std::io::Result<Authenticator> {
-        let mut mac = Authenticator::new_from_slice(&self.key).expect("HMAC takes keys of any size");
+        let mut mac =
+            Authenticator::new_from_slice(&self.key).expect("HMAC takes keys of any size");
         // The name is part of what is proven: a genuine entry under another name is refused.
         mac.update(&digest.0);
         mac.update(self.compatibility.as_bytes());

@@ -61,9 +61,8 @@ pub(crate) async fn run(
         Entrance::Command(pre) => run_command(function, pre, context, pulse, wasi, output).await,
         Entrance::Http(_) | Entrance::Js(_) => unreachable!("servers are run by `run`"),
     };
-    let failed = |code| {
-        Fault::new(Code::GuestFailed, format!("`{name}` ended with exit code {code}"))
-    };
+    let failed =
+        |code| Fault::new(Code::GuestFailed, format!("`{name}` ended with exit code {code}"));
     // Said before the output ends, which would look like the end of a whole response.
     ended
         .and_then(|code| if code == 0 { Ok(()) } else { Err(failed(code)) })
@@ -116,7 +115,8 @@ async fn run_two(
     store: &mut Store<Guest>,
     pre: &InstancePre<Guest>,
 ) -> wasmtime::Result<Result<(), ()>> {
-    let command = p2::bindings::CommandPre::new(pre.clone())?.instantiate_async(&mut *store).await?;
+    let command =
+        p2::bindings::CommandPre::new(pre.clone())?.instantiate_async(&mut *store).await?;
     command.wasi_cli_run().call_run(store).await
 }
 
@@ -329,9 +329,9 @@ impl HttpBody for Pieces {
         }
         match ready!(self.rest.poll_recv(cx)) {
             Some(piece) => Poll::Ready(Some(Ok(Frame::data(piece)))),
-            None => Poll::Ready(self.pulse.end().map(|fault| {
-                Err(BodyError::Failed(Box::new(fault.clone())))
-            })),
+            None => Poll::Ready(
+                self.pulse.end().map(|fault| Err(BodyError::Failed(Box::new(fault.clone())))),
+            ),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Where a guest's outbound HTTP calls enter: the engine's own entries with two things mended.
 //!
-//! `path-with-query` may be none, which `wasi:http/types` says means an empty path and query; a URI has
-//! no such form, so the engine refuses it. And the future of WASI 0.3's `request.new` tells whether the
-//! request was transmitted; the engine says that it was when nobody could be connected to.
+//! `path-with-query` may be none, which `wasi:http/types` says means an empty path and query; a URI
+//! has
+//! no such form, so the engine refuses it. And the future of WASI 0.3's `request.new` tells whether
+//! the request was transmitted; the engine says that it was when nobody could be connected to.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -136,8 +137,8 @@ impl HttpBody for Sent {
     }
 }
 
-/// The error code of WASI 0.3 for the engine's common one, for what [`crate::egress`] and guests' own
-/// bodies produce.
+/// The error code of WASI 0.3 for the engine's common one, for what [`crate::egress`] and guests'
+/// own bodies produce.
 fn code(error: Error) -> ErrorCode {
     match error {
         Error::DnsError { rcode, info_code } => {

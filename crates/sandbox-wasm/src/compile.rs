@@ -1,9 +1,10 @@
 //! Compiling in a process of its own: low priority, bounded time and memory.
 //!
 //! Cranelift is not built to withstand hostile input in time and memory (the engine's own security
-//! policy excludes both), so it does not run where requests are served. The child is this very program,
-//! started with a hidden command; it reads the artifact from its standard input and writes the code to
-//! the file it is told.
+//! policy excludes both), so it does not run where requests are served. The child is this very
+//! program,
+//! started with a hidden command; it reads the artifact from its standard input and writes the code
+//! to the file it is told.
 
 use std::ffi::OsString;
 use std::io::Read as _;

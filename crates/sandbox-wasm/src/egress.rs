@@ -1,7 +1,9 @@
 //! Outbound HTTP of a guest, WASI 0.2 and 0.3 alike, over the capability port.
 //!
-//! The engine turns the guest's request into an `http::Request` and asks [`Egress`] to send it. Nothing
-//! is decided here: the port's provider checks the grants, connects, and answers or refuses. This module
+//! The engine turns the guest's request into an `http::Request` and asks [`Egress`] to send it.
+//! Nothing
+//! is decided here: the port's provider checks the grants, connects, and answers or refuses. This
+//! module
 //! only translates: bodies, timeouts, and refusals into the error codes of `wasi:http/types`.
 
 use std::future::{Future, ready};
@@ -78,7 +80,8 @@ impl WasiHttpHooks for Egress {
         Box::new(async move {
             match call.await {
                 Ok(Reply::Http(response)) => {
-                    // The provider drives the connection, so nothing is left to be polled beside the body.
+                    // The provider drives the connection, so nothing is left to be polled beside
+                    // the body.
                     Ok((response.map(to_guest), Box::new(ready(Ok(()))) as Io))
                 }
                 Err(refusal) => Err(broken.take().unwrap_or_else(|| error(refusal))),
@@ -88,7 +91,8 @@ impl WasiHttpHooks for Egress {
 }
 
 /// Whether a guest may neither set nor see a header field: those that belong to one connection, and
-/// `host`, which the URI decides. A guest that could set it would reach another site behind a granted address.
+/// `host`, which the URI decides. A guest that could set it would reach another site behind a
+/// granted address.
 fn is_forbidden(name: &HeaderName) -> bool {
     DEFAULT_FORBIDDEN_HEADERS.contains(name)
 }
@@ -121,7 +125,8 @@ fn error(refusal: Refusal) -> Error {
         Refusal::ConnectionRefused(_) => Error::ConnectionRefused,
         Refusal::Tls(..) => Error::TlsProtocolError,
         Refusal::TimedOut(TimedOut::Connect) => Error::ConnectionTimeout,
-        // RFC 9209 section 2.3.7, from which the codes come: data was expected and none came in time.
+        // RFC 9209 section 2.3.7, from which the codes come: data was expected and none came in
+        // time.
         Refusal::TimedOut(TimedOut::FirstByte | TimedOut::BetweenBytes) => {
             Error::ConnectionReadTimeout
         }
@@ -144,8 +149,8 @@ pub(crate) fn to_guest(body: Body) -> WasiBody {
     body.map_err(body_error).boxed_unsync()
 }
 
-/// A guest's body, as the rest of the platform wants it. What breaks it is kept in `broken`, because
-/// [`BodyError`] has no room for it and the guest is to be told.
+/// A guest's body, as the rest of the platform wants it. What breaks it is kept in `broken`,
+/// because [`BodyError`] has no room for it and the guest is to be told.
 pub(crate) fn from_guest(body: WasiBody, broken: Broken) -> Body {
     Body::stream(GuestBody { body, broken })
 }

@@ -1,7 +1,7 @@
 //! Engines: how guests are compiled and where their memories come from.
 //!
-//! One engine per profile and process. The compile process and the server build their engines with the
-//! same function, so that what one compiles the other accepts.
+//! One engine per profile and process. The compile process and the server build their engines with
+//! the same function, so that what one compiles the other accepts.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use alula_rt::clock;
 use alula_types::limits::node;
 use alula_types::{ByteSize, Code, Fault};
+use parking_lot::Mutex;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 /// How guests are compiled.
@@ -37,7 +38,9 @@ impl Profile {
 
     /// Reads a name.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Standard, Self::Debug, Self::Command].into_iter().find(|profile| profile.as_str() == text)
+        [Self::Standard, Self::Debug, Self::Command]
+            .into_iter()
+            .find(|profile| profile.as_str() == text)
     }
 }
 
@@ -76,36 +79,54 @@ pub(crate) fn compiler(profile: Profile) -> wasmtime::Result<Engine> {
 }
 
 /// An engine that runs guests, and how many at once.
-pub(crate) fn runner(profile: Profile, places: u32, reset: Reset) -> Result<Runner, Fault> {
+pub(crate) fn runner(
+    profile: Profile,
+    places: u32,
+    reset: Reset,
+    size: Size,
+) -> Result<Engine, Fault> {
     let failed = |error: wasmtime::Error| Fault::new(Code::Internal, format!("{error:#}"));
     if profile != Profile::Standard {
-        let engine = Engine::new(&compile_config(profile)).map_err(failed)?;
-        return Ok(Runner { engine, places });
+        return Engine::new(&compile_config(profile)).map_err(failed);
     }
     let mut config = compile_config(profile);
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(places, reset)?));
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(places, reset, size)?));
     match Engine::new(&config) {
-        Ok(engine) => Ok(Runner { engine, places }),
+        Ok(engine) => Ok(engine),
         Err(error) => {
             tracing::warn!(
                 error = format!("{error:#}"),
                 places,
                 "the pool of memories cannot be reserved; memories are made on demand, which is slower"
             );
-            let engine = Engine::new(&compile_config(profile)).map_err(failed)?;
-            Ok(Runner { engine, places })
+            Engine::new(&compile_config(profile)).map_err(failed)
         }
     }
 }
 
-/// An engine with room for this many guests.
-pub(crate) struct Runner {
-    pub(crate) engine: Engine,
-    pub(crate) places: u32,
+/// How much memory a new instance begins with, because that decides how its place is best made
+/// clean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Size {
+    /// Compiled languages and small script engines: few pages are written.
+    Small,
+    /// Language runtimes with a heap in their image (CPython, SpiderMonkey): thousands of pages
+    /// are.
+    Large,
+}
+
+impl Size {
+    /// From here on an image counts as large. CPython's has 16 MiB, QuickJS's less than 2.
+    const LARGE_BYTES: u64 = 4 << 20;
+
+    /// The size of an instance whose largest memory begins with this many bytes.
+    pub(crate) const fn of(initial_memory_bytes: u64) -> Self {
+        if initial_memory_bytes >= Self::LARGE_BYTES { Self::Large } else { Self::Small }
+    }
 }
 
 /// The pool. Figures behind the settings: `docs/decisions/005-pool.md`.
-fn pool(places: u32, reset: Reset) -> Result<PoolingAllocationConfig, Fault> {
+fn pool(places: u32, reset: Reset, size: Size) -> Result<PoolingAllocationConfig, Fault> {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(places);
     pool.total_core_instances(places.saturating_mul(4));
@@ -123,11 +144,20 @@ fn pool(places: u32, reset: Reset) -> Result<PoolingAllocationConfig, Fault> {
     pool.max_core_instance_size(10 << 20);
     // The store's limiter holds the real limit; this one only sizes the reservation.
     pool.max_memory_size(4 << 30);
-    pool.max_unused_warm_slots(100);
-    pool.table_keep_resident(TABLE_KEPT.0 as usize);
     pool.async_stack_keep_resident(STACK_KEPT.0 as usize);
     pool.decommit_batch_size(RELEASED_TOGETHER);
-    if reset == Reset::Scan {
+    match size {
+        Size::Small => {
+            pool.max_unused_warm_slots(100);
+            pool.table_keep_resident(TABLE_KEPT.0 as usize);
+        }
+        Size::Large => {
+            pool.max_unused_warm_slots(LARGE_SLOTS);
+            pool.table_keep_resident(LARGE_TABLE_KEPT.0 as usize);
+            pool.linear_memory_keep_resident(LARGE_KEPT.0 as usize);
+        }
+    }
+    if reset == Reset::Scan && size == Size::Small {
         if swaps() {
             return Err(Fault::new(Code::Internal, "fast reset is refused: this machine swaps")
                 .hint("turn swapping off (`swapoff -a`) or leave fast reset out"));
@@ -138,6 +168,13 @@ fn pool(places: u32, reset: Reset) -> Result<PoolingAllocationConfig, Fault> {
     Ok(pool)
 }
 
+/// A large image is copied back whole: giving its pages up costs a fault for each on the next
+/// start.
+const LARGE_KEPT: ByteSize = ByteSize::mib(64);
+/// The same for the tables of a large runtime.
+const LARGE_TABLE_KEPT: ByteSize = ByteSize::mib(8);
+/// Large places that stay bound to their last function: as many as run at once on a small machine.
+const LARGE_SLOTS: u32 = 4;
 /// Tables are small and sparse: wiping them costs less than giving them back.
 const TABLE_KEPT: ByteSize = ByteSize::kib(64);
 /// The part of a stack that guests touch; deeper pages are given back.
@@ -152,7 +189,7 @@ fn swaps() -> bool {
     table.lines().count() > 1
 }
 
-/// Advances an engine's epoch while guests run, so that none keeps a thread for itself.
+/// Advances the engines' epochs while guests run, so that none keeps a thread for itself.
 ///
 /// The thread sleeps when nothing has run for a second: an idle server costs nothing.
 pub(crate) struct Ticker {
@@ -162,6 +199,7 @@ pub(crate) struct Ticker {
 }
 
 struct Shared {
+    engines: Mutex<Vec<Engine>>,
     running: AtomicUsize,
     parked: AtomicBool,
     stop: AtomicBool,
@@ -173,8 +211,9 @@ pub(crate) struct Running(Arc<Shared>);
 const LINGER: Duration = Duration::from_secs(1);
 
 impl Ticker {
-    pub(crate) fn start(engine: Engine) -> Result<Self, Fault> {
+    pub(crate) fn start() -> Result<Self, Fault> {
         let shared = Arc::new(Shared {
+            engines: Mutex::default(),
             running: AtomicUsize::new(0),
             parked: AtomicBool::new(false),
             stop: AtomicBool::new(false),
@@ -182,9 +221,14 @@ impl Ticker {
         let inner = Arc::clone(&shared);
         let join = std::thread::Builder::new()
             .name("epoch".into())
-            .spawn(move || tick(&engine, &inner))
+            .spawn(move || tick(&inner))
             .map_err(|error| Fault::new(Code::Internal, format!("starting a thread: {error}")))?;
         Ok(Self { shared, thread: join.thread().clone(), join: Some(join) })
+    }
+
+    /// Advances this engine's epoch too from now on.
+    pub(crate) fn add(&self, engine: Engine) {
+        self.shared.engines.lock().push(engine);
     }
 
     /// How many guests run, work after the response included.
@@ -202,7 +246,7 @@ impl Ticker {
     }
 }
 
-fn tick(engine: &Engine, shared: &Shared) {
+fn tick(shared: &Shared) {
     let mut idle_since: Option<Instant> = None;
     while !shared.stop.load(Ordering::SeqCst) {
         if shared.running.load(Ordering::SeqCst) > 0 {
@@ -217,7 +261,7 @@ fn tick(engine: &Engine, shared: &Shared) {
             idle_since = None;
         }
         std::thread::park_timeout(node::EPOCH_TICK);
-        engine.increment_epoch();
+        shared.engines.lock().iter().for_each(Engine::increment_epoch);
     }
 }
 

@@ -7,14 +7,13 @@ use alula_rt::clock;
 use alula_sandbox::{BoxFuture, Installed};
 use alula_types::revision::Reuse;
 use alula_types::usage::{Start, nanos};
-use alula_types::{
-    Code, Contract, Fault, Invocation, InvocationId, Outcome, RevisionId,
-};
+use alula_types::{Code, Contract, Fault, Invocation, InvocationId, Outcome, RevisionId};
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use wasmtime::Engine;
 
 use crate::Core;
+use crate::engine::Size;
 use crate::guest::Shared;
 use crate::loaded::{Loaded, Place};
 use crate::pulse::Pulse;
@@ -29,6 +28,7 @@ pub(crate) struct Function {
     pub(crate) contract: Contract,
     /// A preview 1 module rather than a component.
     pub(crate) module: bool,
+    size: Size,
     place: Arc<Place>,
     loading: tokio::sync::Mutex<()>,
     idle: Mutex<Vec<(Live, Instant)>>,
@@ -36,22 +36,32 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    pub(crate) fn new(core: Arc<Core>, shared: Shared, contract: Contract, module: bool) -> Self {
-        Self {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        shared: Shared,
+        contract: Contract,
+        module: bool,
+        size: Size,
+    ) -> Result<Self, Fault> {
+        Ok(Self {
             shared,
-            engine: core.engine.clone(),
+            engine: core.tier(size)?.engine.clone(),
             core,
             contract,
             module,
+            size,
             place: Arc::default(),
             loading: tokio::sync::Mutex::new(()),
             idle: Mutex::default(),
             retired: AtomicBool::new(false),
-        }
+        })
     }
 
     /// The artifact in memory, loaded now when it is not there. One load at a time.
-    async fn loaded(self: &Arc<Self>, settlement: &alula_types::Settlement) -> Result<Arc<Loaded>, Fault> {
+    async fn loaded(
+        self: &Arc<Self>,
+        settlement: &alula_types::Settlement,
+    ) -> Result<Arc<Loaded>, Fault> {
         if let Some(loaded) = self.place.load_full() {
             return Ok(loaded);
         }
@@ -74,7 +84,8 @@ impl Function {
     fn load(&self) -> Result<Arc<Loaded>, Fault> {
         let digest = &self.shared.revision.artifact;
         let core = &self.core;
-        core.shelf.load(&core.cache, digest, self.module, self.contract, &self.place)
+        let tier = core.tier(self.size)?;
+        tier.shelf.load(&core.cache, digest, self.module, self.contract, &self.place)
     }
 
     /// Takes an idle instance that may serve another invocation.
@@ -147,7 +158,7 @@ impl Installed for Handle {
 
 async fn invoke(function: Arc<Function>, invocation: Invocation) -> Result<Outcome, Fault> {
     let loaded = function.loaded(&invocation.settlement).await?;
-    function.core.shelf.touch(&loaded);
+    loaded.touch();
     let settlement = Arc::clone(&invocation.settlement);
     let cpu = function.shared.revision.limits.cpu;
     let pulse = Pulse::new(settlement, invocation.deadline, cpu);

@@ -8,6 +8,8 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::{Engine, component};
 use wit_component::ComponentEncoder;
 
+use crate::engine::Size;
+
 /// The kind of a preview 1 command.
 pub(crate) const PREVIEW1: &str = "module (preview 1)";
 
@@ -132,7 +134,8 @@ fn encode(wasm: &[u8], command: bool) -> Result<Form<'_>, Fault> {
     }
 }
 
-/// Whether the engine inside an artifact serves one request only, by what its producers section says.
+/// Whether the engine inside an artifact serves one request only, by what its producers section
+/// says.
 pub(crate) fn reusable(wasm: &[u8]) -> Result<(), String> {
     for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
         let Payload::CustomSection(section) = payload else { continue };
@@ -159,6 +162,13 @@ const ALWAYS: [&str; 8] = [
     "wasi:sockets/",
     "alula:js/",
 ];
+
+/// How much memory an instance of a component begins with.
+pub(crate) fn size(component: &component::Component) -> Size {
+    // A component that composes others does not say; those are made of small parts so far.
+    let required = component.resources_required();
+    Size::of(required.and_then(|it| it.max_initial_memory_size).unwrap_or(0))
+}
 
 /// A component's interfaces.
 pub(crate) struct Interfaces {
@@ -190,7 +200,9 @@ pub(crate) fn interfaces(engine: &Engine, component: &component::Component) -> I
 pub(crate) fn unknown_imports(engine: &Engine, component: &component::Component) -> Vec<String> {
     let ty = component.component_type();
     ty.imports(engine)
-        .filter(|(name, item)| !(offered(name) && matches!(item.ty, ComponentItem::ComponentInstance(_))))
+        .filter(|(name, item)| {
+            !(offered(name) && matches!(item.ty, ComponentItem::ComponentInstance(_)))
+        })
         .map(|(name, _)| name.to_owned())
         .collect()
 }

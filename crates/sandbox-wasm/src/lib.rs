@@ -1,8 +1,9 @@
 //! The WebAssembly sandbox: the engine, and the WASI dialects over the capability port.
 //!
-//! The path of an artifact: [`inspect`] finds out what it is, [`compile`] makes machine code of it in
-//! another process, [`cache`] keeps and authenticates that, [`loaded`] maps it. The path of an
-//! invocation: [`function`] finds room and code, [`run`] makes an instance and calls it, [`respond`]
+//! The path of an artifact: [`inspect`] finds out what it is, [`compile`] makes machine code of it
+//! in another process, [`cache`] keeps and authenticates that, [`loaded`] maps it. The path of an
+//! invocation: [`function`] finds room and code, [`run`] makes an instance and calls it,
+//! [`respond`]
 //! polls that and turns the answer into an outcome. [`stop`] is the one table of how runs end.
 
 mod cache;
@@ -25,7 +26,7 @@ mod run;
 mod stop;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use alula_capability::Host;
 use alula_policy::{Grants, HttpGrants};
@@ -42,7 +43,7 @@ pub use engine::{Profile, Reset};
 pub use reach::Reach;
 
 use cache::Cache;
-use engine::Ticker;
+use engine::{Size, Ticker};
 use function::{Function, Handle};
 use guest::Shared;
 use inspect::Form;
@@ -54,7 +55,8 @@ use respond::Background;
 pub struct Options {
     /// The folder of compiled artifacts; only this program may write to it. Made when missing.
     pub cache: PathBuf,
-    /// The file of the key that authenticates them; outside of `cache`. Made when missing, mode 0600.
+    /// The file of the key that authenticates them; outside of `cache`. Made when missing, mode
+    /// 0600.
     pub key: PathBuf,
     /// How guests are compiled.
     pub profile: Profile,
@@ -72,42 +74,81 @@ pub struct Options {
 
 /// What all functions of a sandbox share.
 pub(crate) struct Core {
-    engine: Engine,
     cache: Cache,
-    shelf: Shelf,
     ticker: Ticker,
     background: Background,
+    small: Tier,
+    /// Made when the first large artifact comes.
+    large: OnceLock<Tier>,
+    profile: Profile,
+    places: u32,
+    reset: Reset,
+}
+
+/// An engine and what is loaded in it.
+pub(crate) struct Tier {
+    engine: Engine,
+    shelf: Shelf,
+}
+
+impl Tier {
+    fn open(profile: Profile, places: u32, reset: Reset, size: Size) -> Result<Self, Fault> {
+        let engine = engine::runner(profile, places, reset, size)?;
+        let linking = |error: wasmtime::Error| Fault::new(Code::Internal, format!("{error:#}"));
+        let shelf = Shelf::new(engine.clone(), node::LOADED).map_err(linking)?;
+        Ok(Self { engine, shelf })
+    }
+}
+
+impl Core {
+    /// The engine for artifacts of a size.
+    pub(crate) fn tier(&self, size: Size) -> Result<&Tier, Fault> {
+        if size == Size::Small {
+            return Ok(&self.small);
+        }
+        if let Some(tier) = self.large.get() {
+            return Ok(tier);
+        }
+        let tier = Tier::open(self.profile, self.places, self.reset, size)?;
+        self.ticker.add(tier.engine.clone());
+        // Two may come first at once; one of the tiers is dropped again.
+        Ok(self.large.get_or_init(|| tier))
+    }
 }
 
 /// The WebAssembly sandbox of a process.
 pub struct WasmSandbox {
     core: Arc<Core>,
-    places: u32,
-    profile: Profile,
     compiler: Compiler,
     host: Arc<dyn Host>,
     log: Arc<dyn GuestLog>,
     /// Keeps the threads for busy guests; dropped with the sandbox without waiting for them.
     threads: Option<tokio::runtime::Runtime>,
-    prepared: Mutex<std::collections::HashMap<Digest, Report>>,
+    prepared: Mutex<std::collections::HashMap<Digest, (Report, Size)>>,
     installed: Arc<Mutex<Vec<std::sync::Weak<Function>>>>,
 }
 
 impl WasmSandbox {
     /// Opens a sandbox. Must be called within a runtime, on which idle instances are looked after.
     pub fn open(options: Options) -> Result<Arc<Self>, Fault> {
-        let runner = engine::runner(options.profile, options.places, options.reset)?;
-        let engine = runner.engine;
-        let cache = Cache::open(&options.cache, &options.key, &engine, options.profile)?;
-        let linking = |error: wasmtime::Error| Fault::new(Code::Internal, format!("{error:#}"));
-        let shelf = Shelf::new(engine.clone(), node::LOADED).map_err(linking)?;
-        let ticker = Ticker::start(engine.clone())?;
+        let Options { profile, places, reset, .. } = options;
+        let small = Tier::open(profile, places, reset, Size::Small)?;
+        let cache = Cache::open(&options.cache, &options.key, &small.engine, profile)?;
+        let ticker = Ticker::start()?;
+        ticker.add(small.engine.clone());
         let threads = background_threads()?;
         let background = Background(threads.handle().clone());
         let sandbox = Arc::new(Self {
-            core: Arc::new(Core { engine, cache, shelf, ticker, background }),
-            places: runner.places,
-            profile: options.profile,
+            core: Arc::new(Core {
+                cache,
+                ticker,
+                background,
+                small,
+                large: OnceLock::new(),
+                profile,
+                places,
+                reset,
+            }),
             compiler: options.compiler,
             host: options.host,
             log: options.log,
@@ -119,8 +160,8 @@ impl WasmSandbox {
         Ok(sandbox)
     }
 
-    /// Waits until no guest runs, work after the response included, for at most a grace period. Whoever
-    /// calls it lets no new ones in. Returns how many still run: they end with the process.
+    /// Waits until no guest runs, work after the response included, for at most a grace period.
+    /// Whoever calls it lets no new ones in. Returns how many still run: they end with the process.
     pub async fn drain(&self, grace: std::time::Duration) -> usize {
         let until = alula_rt::clock::now() + grace;
         while self.core.ticker.count() > 0 && alula_rt::clock::now() < until {
@@ -142,21 +183,21 @@ impl WasmSandbox {
 
     async fn prepare_bytes(&self, wasm: &[u8]) -> Result<Report, Fault> {
         let digest = cache::digest(wasm);
-        if let Some(report) = self.prepared.lock().get(&digest) {
+        if let Some((report, _)) = self.prepared.lock().get(&digest) {
             return Ok(Report { cached: true, ..report.clone() });
         }
         let form = inspect::form(wasm)?;
         let cached = self.core.cache.get(&digest)?.is_some();
         if !cached {
             let draft = self.core.cache.draft(&digest);
-            let compiled = compile::compile(&self.compiler, self.profile, &form, &draft).await;
+            let compiled = compile::compile(&self.compiler, self.core.profile, &form, &draft).await;
             let taken = compiled.and_then(|()| self.core.cache.put(&digest, &draft));
             // A failed compile may have left a part of a file.
             drop(std::fs::remove_file(&draft));
             taken?;
         }
-        let report = self.report(wasm, digest, &form, cached)?;
-        self.prepared.lock().insert(digest, report.clone());
+        let (report, size) = self.report(wasm, digest, &form, cached)?;
+        self.prepared.lock().insert(digest, (report.clone(), size));
         Ok(report)
     }
 
@@ -166,7 +207,8 @@ impl WasmSandbox {
         digest: Digest,
         form: &Form<'_>,
         cached: bool,
-    ) -> Result<Report, Fault> {
+    ) -> Result<(Report, Size), Fault> {
+        let mut size = Size::Small;
         let gone = || Fault::new(Code::CompileFailed, "the compiled artifact vanished");
         let entry = self.core.cache.get(&digest)?.ok_or_else(gone)?;
         let mut report = Report {
@@ -181,8 +223,8 @@ impl WasmSandbox {
             cached,
         };
         if let Form::Component(bytes, _) = form {
-            let component = self.core.shelf.component(&entry)?;
-            let engine = &self.core.engine;
+            let component = self.core.small.shelf.component(&entry)?;
+            let engine = &self.core.small.engine;
             let found = inspect::interfaces(engine, &component);
             refuse_imports(&self.core, &component)?;
             report.contract = found.contract.ok_or_else(|| no_export(&found.exports))?;
@@ -191,8 +233,9 @@ impl WasmSandbox {
             if report.contract != Contract::WasiCli {
                 report.reusable = inspect::reusable(bytes);
             }
+            size = inspect::size(&component);
         }
-        Ok(report)
+        Ok((report, size))
     }
 
     fn install_revision(
@@ -201,9 +244,10 @@ impl WasmSandbox {
         reach: Reach,
     ) -> Result<Arc<dyn Installed>, Fault> {
         let name = &revision.function;
-        let report = self.prepared.lock().get(&revision.artifact).cloned().ok_or_else(|| {
-            Fault::new(Code::StartFailed, format!("the artifact of `{name}` was not prepared"))
-        })?;
+        let (report, size) =
+            self.prepared.lock().get(&revision.artifact).cloned().ok_or_else(|| {
+                Fault::new(Code::StartFailed, format!("the artifact of `{name}` was not prepared"))
+            })?;
         if revision.contract.is_some_and(|contract| contract != report.contract) {
             let found = report.contract.as_str();
             let text = format!("`{name}` says it is not `{found}`, but its artifact is");
@@ -213,8 +257,9 @@ impl WasmSandbox {
             let text = format!("`{name}` asks for `reuse = \"warm\"`, but {reason}");
             return Err(Fault::new(Code::ReuseRefused, text));
         }
-        let http = HttpGrants::compile(&revision.grants.http)
-            .map_err(|error| Fault::new(Code::ManifestValue, format!("grants of `{name}`: {error}")))?;
+        let http = HttpGrants::compile(&revision.grants.http).map_err(|error| {
+            Fault::new(Code::ManifestValue, format!("grants of `{name}`: {error}"))
+        })?;
         let log = FunctionLog::new(name.clone(), Arc::clone(&self.log), revision.limits.log_rate);
         let shared = Shared {
             grants: Arc::new(Grants { http }),
@@ -224,7 +269,8 @@ impl WasmSandbox {
             revision,
         };
         let module = report.kind == inspect::PREVIEW1;
-        let function = Function::new(Arc::clone(&self.core), shared, report.contract, module);
+        let function =
+            Function::new(Arc::clone(&self.core), shared, report.contract, module, size)?;
         let function = Arc::new(function);
         let mut installed = self.installed.lock();
         installed.retain(|function| function.strong_count() > 0);
@@ -246,7 +292,7 @@ impl Sandbox for WasmSandbox {
     }
 
     fn places(&self) -> u32 {
-        self.places
+        self.core.places
     }
 }
 
@@ -260,12 +306,12 @@ impl Drop for WasmSandbox {
 
 /// Refuses a component that wants what nobody offers, naming all of it.
 fn refuse_imports(core: &Core, component: &wasmtime::component::Component) -> Result<(), Fault> {
-    let missing = inspect::unknown_imports(&core.engine, component);
+    let missing = inspect::unknown_imports(&core.small.engine, component);
     if !missing.is_empty() {
         let text = format!("the artifact imports what is not offered: {}", missing.join(", "));
         return Err(Fault::new(Code::ImportRefused, text));
     }
-    core.shelf.link(component).map(drop).map_err(|error| {
+    core.small.shelf.link(component).map(drop).map_err(|error| {
         Fault::new(Code::ImportRefused, format!("linking the artifact: {error:#}"))
             .hint("it was built for a newer version of an interface; build it for an older one")
     })
@@ -273,7 +319,10 @@ fn refuse_imports(core: &Core, component: &wasmtime::component::Component) -> Re
 
 fn no_export(exports: &[String]) -> Fault {
     let found = if exports.is_empty() { "nothing".into() } else { exports.join(", ") };
-    Fault::new(Code::ExportMissing, format!("the artifact exports {found}, none of which is a handler"))
+    Fault::new(
+        Code::ExportMissing,
+        format!("the artifact exports {found}, none of which is a handler"),
+    )
 }
 
 /// Which grant an import needs before it does anything.

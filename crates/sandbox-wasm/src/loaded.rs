@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use alula_rt::clock;
 use alula_types::usage::nanos;
@@ -19,8 +19,8 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre as P2Pre;
 use wasmtime_wasi_http::p3::bindings::ServicePre as P3Pre;
 
 use crate::cache::{Cache, Entry};
-use crate::command::network;
 use crate::client;
+use crate::command::network;
 use crate::guest::Guest;
 use crate::js;
 
@@ -40,8 +40,21 @@ pub(crate) enum Entrance {
 pub(crate) struct Loaded {
     pub(crate) entrance: Entrance,
     bytes: u64,
-    /// Nanoseconds after the shelf was made.
+    /// Nanoseconds after it was loaded.
     used_ns: AtomicU64,
+    since: Instant,
+}
+
+impl Loaded {
+    /// Notes a use.
+    pub(crate) fn touch(&self) {
+        self.used_ns.store(nanos(clock::now() - self.since), Relaxed);
+    }
+
+    /// When it was used last.
+    fn used(&self) -> Instant {
+        self.since + Duration::from_nanos(self.used_ns.load(Relaxed))
+    }
 }
 
 /// Where one revision keeps its artifact while it is in memory.
@@ -52,19 +65,16 @@ pub(crate) struct Shelf {
     engine: Engine,
     linker: Linker<Guest>,
     limit: ByteSize,
-    since: Instant,
-    held: Mutex<HashMap<Digest, (Weak<Loaded>, Vec<Weak<Place>>)>>,
+    held: Mutex<Held>,
 }
+
+/// What is in memory, and the places that keep it there.
+type Held = HashMap<Digest, (Weak<Loaded>, Vec<Weak<Place>>)>;
 
 impl Shelf {
     pub(crate) fn new(engine: Engine, limit: ByteSize) -> wasmtime::Result<Self> {
         let linker = linker(&engine)?;
-        Ok(Self { engine, linker, limit, since: clock::now(), held: Mutex::default() })
-    }
-
-    /// Notes a use.
-    pub(crate) fn touch(&self, loaded: &Loaded) {
-        loaded.used_ns.store(nanos(clock::now() - self.since), Relaxed);
+        Ok(Self { engine, linker, limit, held: Mutex::default() })
     }
 
     /// Brings an artifact into memory for a place; shares it when it is there already.
@@ -87,7 +97,7 @@ impl Shelf {
                 Arc::new(self.open(&entry, module, contract)?)
             }
         };
-        self.touch(&loaded);
+        loaded.touch();
         place.store(Some(Arc::clone(&loaded)));
         let mut held = self.held.lock();
         let row = held.entry(*digest).or_insert_with(|| (Weak::new(), Vec::new()));
@@ -98,18 +108,15 @@ impl Shelf {
         Ok(loaded)
     }
 
-    /// Drops what has not been used for longest until the rest fits. Guests that run keep theirs alive.
-    fn make_room(
-        &self,
-        held: &mut HashMap<Digest, (Weak<Loaded>, Vec<Weak<Place>>)>,
-        keep: &Digest,
-    ) {
+    /// Drops what has not been used for longest until the rest fits. Guests that run keep theirs
+    /// alive.
+    fn make_room(&self, held: &mut Held, keep: &Digest) {
         held.retain(|_, (loaded, _)| loaded.strong_count() > 0);
-        let mut rows: Vec<(u64, u64, Digest)> = held
+        let mut rows: Vec<(Instant, u64, Digest)> = held
             .iter()
             .filter_map(|(digest, (loaded, _))| {
                 let loaded = loaded.upgrade()?;
-                Some((loaded.used_ns.load(Relaxed), loaded.bytes, *digest))
+                Some((loaded.used(), loaded.bytes, *digest))
             })
             .collect();
         let mut sum: u64 = rows.iter().map(|(_, bytes, _)| bytes).sum();
@@ -133,7 +140,8 @@ impl Shelf {
         map_component(&self.engine, entry)
     }
 
-    /// Links a component; the error is the engine's own words about the first import that does not fit.
+    /// Links a component; the error is the engine's own words about the first import that does not
+    /// fit.
     pub(crate) fn link(&self, component: &Component) -> wasmtime::Result<InstancePre<Guest>> {
         self.linker.instantiate_pre(component)
     }
@@ -150,7 +158,7 @@ impl Shelf {
             let pre = self.link(&component).map_err(failed)?;
             entrance(pre, contract).map_err(failed)?
         };
-        Ok(Loaded { entrance, bytes: entry.size, used_ns: AtomicU64::new(0) })
+        Ok(Loaded { entrance, bytes: entry.size, used_ns: AtomicU64::new(0), since: clock::now() })
     }
 }
 
@@ -180,8 +188,8 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
 
 #[expect(unsafe_code, reason = "mapping machine code is what this module is for")]
 fn map_component(engine: &Engine, entry: &Entry) -> Result<Component, Fault> {
-    // SAFETY: an `Entry` is machine code that this server compiled and authenticated, and the path leads
-    // to the very file that was checked.
+    // SAFETY: an `Entry` is machine code that this server compiled and authenticated, and the path
+    // leads to the very file that was checked.
     unsafe { Component::deserialize_file(engine, entry.path()) }.map_err(unmapped)
 }
 

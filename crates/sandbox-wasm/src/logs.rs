@@ -1,7 +1,7 @@
 //! What a guest writes to its standard streams, as log lines of its invocation.
 //!
-//! A function has a budget of log bytes per second. Lines over it are dropped and counted, and one line of
-//! the host's says how many were lost.
+//! A function has a budget of log bytes per second. Lines over it are dropped and counted, and one
+//! line of the host's says how many were lost.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -36,8 +36,7 @@ struct Budget {
 
 impl FunctionLog {
     pub(crate) fn new(function: FunctionName, log: Arc<dyn GuestLog>, rate: ByteSize) -> Arc<Self> {
-        let budget =
-            Budget { left: rate.0, filled: clock::now(), dropped: 0, noticed: None };
+        let budget = Budget { left: rate.0, filled: clock::now(), dropped: 0, noticed: None };
         Arc::new(Self { function, log, rate, budget: Mutex::new(budget) })
     }
 

@@ -1,4 +1,5 @@
-//! The life signs of one run: how long it may go on, how much CPU it took, whether it is still wanted.
+//! The life signs of one run: how long it may go on, how much CPU it took, whether it is still
+//! wanted.
 //!
 //! Shared by the guest's store (whose epoch callback asks), the future that polls the run, and the
 //! response body (whose end or early drop changes what the run may still do).

@@ -1,9 +1,12 @@
 //! Polls a run and turns its answer into an outcome.
 //!
-//! The run is polled by the very task that serves the request: no hand-over, no second task, and a short
-//! answer is complete before anything is written to the socket. What takes longer is handed over then, and only
+//! The run is polled by the very task that serves the request: no hand-over, no second task, and a
+//! short
+//! answer is complete before anything is written to the socket. What takes longer is handed over
+//! then, and only
 //! then: a guest that still works after its response head becomes a task of its own, and one that
-//! computes for long moves to threads of low priority, so that connections and short guests come first.
+//! computes for long moves to threads of low priority, so that connections and short guests come
+//! first.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -27,10 +30,12 @@ use crate::run::Answered;
 
 /// A run with its life signs: ends it at its deadline and when nobody wants it any more.
 pub(crate) struct Watched {
-    run: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    timer: Option<(Instant, Pin<Box<dyn Future<Output = ()> + Send>>)>,
+    run: Option<Boxed>,
+    timer: Option<(Instant, Boxed)>,
     pulse: Arc<Pulse>,
 }
+
+type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Watched {
     pub(crate) fn new(run: impl Future<Output = ()> + Send + 'static, pulse: Arc<Pulse>) -> Self {
@@ -329,7 +334,8 @@ impl HttpBody for ResponseBody {
             return Poll::Pending;
         };
         match frame {
-            // The stream of a guest that is gone ends like one that was finished. Only a promised length
+            // The stream of a guest that is gone ends like one that was finished. Only a promised
+            // length
             // can tell them apart, so without one a client must not take what it got for all.
             None if self.owed != Some(0) && self.pulse.end().is_some() => {
                 let fault = silent(&self.pulse);

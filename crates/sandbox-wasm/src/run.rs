@@ -26,8 +26,8 @@ use crate::js;
 use crate::loaded::{Entrance, Loaded};
 use crate::pulse::Pulse;
 
-/// Where a run sends its answer, once. Clones are the same place; when the last one is dropped without
-/// an answer, there is none.
+/// Where a run sends its answer, once. Clones are the same place; when the last one is dropped
+/// without an answer, there is none.
 #[derive(Clone)]
 pub(crate) struct Answer(Arc<Mutex<Option<oneshot::Sender<Answered>>>>);
 
@@ -70,8 +70,8 @@ pub(crate) enum Entry {
 
 /// Runs one invocation from instance to settlement.
 ///
-/// Everything the invocation holds (its place, its share of the settlement) is let go when this ends or
-/// is dropped, and so is the instance, unless it is kept for the next one.
+/// Everything the invocation holds (its place, its share of the settlement) is let go when this
+/// ends or is dropped, and so is the instance, unless it is kept for the next one.
 pub(crate) async fn run(
     function: Arc<Function>,
     loaded: Arc<Loaded>,
@@ -263,8 +263,8 @@ async fn call_p3(
         .await?
 }
 
-/// An error that the guest returned in place of a response. Its words may hold secrets: they are the
-/// cause, which goes to the guest's log only.
+/// An error that the guest returned in place of a response. Its words may hold secrets: they are
+/// the cause, which goes to the guest's log only.
 fn reported(name: &FunctionName, code: &dyn std::fmt::Debug) -> wasmtime::Error {
     let text = format!("`{name}` reported an error instead of a response");
     wasmtime::Error::msg(format!("the error is {code:?}"))

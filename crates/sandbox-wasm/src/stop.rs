@@ -58,7 +58,8 @@ pub(crate) fn fault(function: &FunctionName, error: &wasmtime::Error, refused: R
         return stop.fault(function);
     }
     if let Some(fault) = error.downcast_ref::<Fault>() {
-        // A script engine makes an exception of refused memory, which the script's handler then throws.
+        // A script engine makes an exception of refused memory, which the script's handler then
+        // throws.
         if !(refused.memory && fault.code == Code::GuestFailed) {
             return fault.clone();
         }
@@ -81,14 +82,18 @@ fn trapped(function: &FunctionName, trap: Trap) -> Fault {
     let crashed = |how: &str| Fault::new(Code::GuestTrapped, format!("`{function}` {how}"));
     match trap {
         Trap::StackOverflow => crashed("overflowed its stack"),
-        Trap::MemoryOutOfBounds | Trap::HeapMisaligned => crashed("read or wrote outside its memory"),
+        Trap::MemoryOutOfBounds | Trap::HeapMisaligned => {
+            crashed("read or wrote outside its memory")
+        }
         Trap::TableOutOfBounds | Trap::IndirectCallToNull | Trap::BadSignature => {
             crashed("called a function that is not there")
         }
         Trap::IntegerOverflow | Trap::IntegerDivisionByZero | Trap::BadConversionToInteger => {
             crashed("computed a number that does not exist")
         }
-        Trap::UnreachableCodeReached => crashed("crashed (it reached an `unreachable` instruction)"),
+        Trap::UnreachableCodeReached => {
+            crashed("crashed (it reached an `unreachable` instruction)")
+        }
         Trap::OutOfFuel | Trap::Interrupt => Stop::Deadline.fault(function),
         // Every promise and future that it waited for has ended.
         Trap::NoAsyncResult => {

@@ -1,5 +1,5 @@
-//! What every end-to-end test stands on: where the repository and the built binary are, folders of a
-//! test's own, patience, and one builder at a time.
+//! What every end-to-end test stands on: where the repository and the built binary are, folders of
+//! a test's own, patience, and one builder at a time.
 //!
 //! Everything here panics with a readable message instead of returning errors: a test that cannot
 //! go on has failed. Nothing sleeps for a fixed time; whatever waits, waits for a condition with a

@@ -51,7 +51,8 @@ impl Guest {
     }
 }
 
-/// Where the guests are built: beside the tests' own files, so that whoever keeps those keeps these.
+/// Where the guests are built: beside the tests' own files, so that whoever keeps those keeps
+/// these.
 fn folder() -> PathBuf {
     let own = target_folder();
     own.parent().expect("a profile is a folder in the target folder").join("test-guests")

@@ -132,7 +132,8 @@ impl Connection {
         self.line()
     }
 
-    /// Reads one chunk of a chunked body; `Some(empty)` is the last. `None` when the connection broke.
+    /// Reads one chunk of a chunked body; `Some(empty)` is the last. `None` when the connection
+    /// broke.
     pub fn chunk(&mut self) -> Option<Vec<u8>> {
         let size = self.line()?;
         let size = usize::from_str_radix(size.split(';').next()?.trim(), 16).ok()?;

@@ -106,8 +106,8 @@ impl Drop for Running {
     }
 }
 
-/// A shell that starts a command and kills it when the shell's standard input ends: with the value that
-/// holds the other end, or with the whole test process, however that ends.
+/// A shell that starts a command and kills it when the shell's standard input ends: with the value
+/// that holds the other end, or with the whole test process, however that ends.
 fn watched() -> Command {
     let mut shell = Command::new("sh");
     shell.args([
@@ -186,8 +186,8 @@ impl Lines {
         self.0.state.lock().lines.join("\n")
     }
 
-    /// Waits for a line after `mark` for which `pick` gives a value. `None` when the stream ended or
-    /// [`PATIENCE`] did.
+    /// Waits for a line after `mark` for which `pick` gives a value. `None` when the stream ended
+    /// or [`PATIENCE`] did.
     pub fn find<T>(&self, mark: usize, pick: impl FnMut(&str) -> Option<T>) -> Option<T> {
         self.find_until(clock::now() + PATIENCE, mark, pick)
     }

@@ -55,7 +55,8 @@ pub struct Row {
 }
 
 macro_rules! codes {
-    ($($variant:ident $name:literal $class:ident $status:literal $title:literal $hint:literal;)*) => {
+    ($($variant:ident $name:literal $class:ident $status:literal
+        $title:literal $hint:literal;)*) => {
         /// A stable error code.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[repr(u16)]

@@ -193,7 +193,8 @@ fn resize(
     Ok(small)
 }
 
-/// Weighs colours by their opacity, so that invisible ones do not bleed into the visible. The resizer
+/// Weighs colours by their opacity, so that invisible ones do not bleed into the visible. The
+/// resizer
 /// could do it, but its vector code for the way back is miscompiled by the compilers of this year.
 fn premultiply(bytes: &mut [u8]) {
     for pixel in bytes.chunks_exact_mut(4) {

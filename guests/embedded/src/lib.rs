@@ -1,4 +1,5 @@
-//! Built for `wasm32-unknown-unknown`: a core module that carries the type of the component it should be.
+//! Built for `wasm32-unknown-unknown`: a core module that carries the type of the component it
+//! should be.
 //! It knows no standard library's way to the outside, so everything goes through the bindings.
 
 use wasip2::exports::http::incoming_handler::Guest;

@@ -192,7 +192,8 @@ fn body_of(request: Request) -> (StreamReader<u8>, Trailers) {
     Request::consume_body(request, told)
 }
 
-/// Answers with the length of the request's body. A body that broke off has none: its trailers say so.
+/// Answers with the length of the request's body. A body that broke off has none: its trailers say
+/// so.
 async fn length(request: Request) -> Result<Response, ErrorCode> {
     let (body, trailers) = body_of(request);
     let bytes = collect(body).await;

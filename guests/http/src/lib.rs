@@ -1,4 +1,5 @@
-//! One `wasi:http` 0.2 handler that does what `?do=` says: every way a function can end, well or badly.
+//! One `wasi:http` 0.2 handler that does what `?do=` says: every way a function can end, well or
+//! badly.
 
 mod memory;
 mod outbound;

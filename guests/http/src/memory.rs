@@ -27,7 +27,8 @@ pub fn hide(secret: &str) {
     std::hint::black_box(&stack);
 }
 
-/// How often a text stands in the memory. It is given backwards, so that looking for it does not put it there.
+/// How often a text stands in the memory. It is given backwards, so that looking for it does not
+/// put it there.
 pub fn scan(backwards: &str) -> usize {
     let pattern = backwards.as_bytes();
     let Some(first) = pattern.last() else { return 0 };

@@ -13,7 +13,8 @@ pub struct Dir {
     pub read_only: bool,
 }
 
-/// Reads `HOST::GUEST[:ro]`. Without `::GUEST` the guest finds the folder under the host's own name;
+/// Reads `HOST::GUEST[:ro]`. Without `::GUEST` the guest finds the folder under the host's own
+/// name;
 /// `:rw` says what is the default.
 ///
 /// # Errors

@@ -17,7 +17,8 @@ pub(super) fn code(file: &Path, error: &wasmtime::Error) -> u8 {
     CRASHED
 }
 
-/// The cause, and below it where in the guest it happened. The host's own stack says nothing to anybody.
+/// The cause, and below it where in the guest it happened. The host's own stack says nothing to
+/// anybody.
 fn describe(error: &wasmtime::Error) -> String {
     let mut causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     let cause = causes.pop().unwrap_or_default();

@@ -68,7 +68,8 @@ async fn component(engine: &Engine, wasm: &[u8], options: &Options) -> Result<u8
     store.limiter(|state| &mut state.limits);
     let linker = interfaces(engine, store.data().network.is_some()).map_err(internal)?;
     let pre = linker.instantiate_pre(&component).map_err(|error| {
-        // The imports are of known interfaces, so one of them has a function or a type we do not offer.
+        // The imports are of known interfaces, so one of them has a function or a type we do not
+        // offer.
         Fault::new(Code::ImportRefused, format!("linking `{}`: {error:#}", file.display()))
             .hint("it was built for a later version of WASI; build it for 0.2.12 or 0.3.0")
     })?;
@@ -95,8 +96,8 @@ async fn run_three(store: &mut Store<State>, pre: component::InstancePre<State>)
     store.run_concurrent(async |store| command.wasi_cli_run().call_run(store).await).await?
 }
 
-/// Everything a command may import, whether granted or not: what is not granted is refused when it is
-/// used, because the common language runtimes import all of it.
+/// Everything a command may import, whether granted or not: what is not granted is refused when it
+/// is used, because the common language runtimes import all of it.
 fn interfaces(engine: &Engine, checked: bool) -> wasmtime::Result<component::Linker<State>> {
     let mut linker = component::Linker::new(engine);
     p2::add_to_linker_async(&mut linker)?;

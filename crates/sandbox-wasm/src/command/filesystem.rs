@@ -1,7 +1,8 @@
-//! Files for components: the engine's functions, and one of our own where it departs from the rules.
+//! Files for components: the engine's functions, and one of our own where it departs from the
+//! rules.
 //!
-//! A path to a directory may end in slashes (POSIX, `rmdir`, to which `wasi:filesystem` refers); the
-//! engine takes what stands before them for the parent and refuses to remove the rest.
+//! A path to a directory may end in slashes (POSIX, `rmdir`, to which `wasi:filesystem` refers);
+//! the engine takes what stands before them for the parent and refuses to remove the rest.
 
 use wasmtime::component::{Accessor, Linker, Resource};
 use wasmtime_wasi::TrappableError;

@@ -1,7 +1,7 @@
 //! Compiled code of large commands, kept for the next run.
 //!
-//! The entries are authenticated like those of the server (see [`crate::cache`]); what cannot be kept is
-//! only compiled again. Small commands compile faster than an entry is made safe on disk.
+//! The entries are authenticated like those of the server (see [`crate::cache`]); what cannot be
+//! kept is only compiled again. Small commands compile faster than an entry is made safe on disk.
 #![expect(unsafe_code, reason = "mapping machine code is what this module is for")]
 
 use std::path::{Path, PathBuf};
@@ -103,8 +103,8 @@ impl Shelf {
 
     fn take<C: Code>(&self, engine: &Engine) -> Option<C> {
         let entry = self.cache.get(&self.digest).inspect_err(report).ok()??;
-        // SAFETY: the entry was just verified to be written by this program, and what is mapped is the
-        // verified file itself, in a folder that only this program writes to.
+        // SAFETY: the entry was just verified to be written by this program, and what is mapped is
+        // the verified file itself, in a folder that only this program writes to.
         unsafe { C::open(engine, &entry.path()) }.ok()
     }
 

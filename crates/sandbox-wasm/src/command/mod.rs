@@ -1,11 +1,14 @@
 //! `alula run`: one command, in the foreground, with the terminal's own streams.
 //!
-//! A command is a component that exports `wasi:cli/run` (0.2 or 0.3) or a preview 1 module. It belongs to
-//! the person who runs it, so it has no deadline and no CPU budget; it still reaches only the folders,
-//! hosts and variables it was given.
+//! A command is a component that exports `wasi:cli/run` (0.2 or 0.3) or a preview 1 module. It
+//! belongs to
+//! the person who runs it, so it has no deadline and no CPU budget; it still reaches only the
+//! folders, hosts and variables it was given.
 //!
-//! The guest has a thread and a runtime of its own and may block the thread: a file read costs a system
-//! call, not a hand-over, and a computation pays nothing for being interruptible. An interrupt (SIGINT)
+//! The guest has a thread and a runtime of its own and may block the thread: a file read costs a
+//! system
+//! call, not a hand-over, and a computation pays nothing for being interruptible. An interrupt
+//! (SIGINT)
 //! therefore does not end the thread: `run` returns at once and its caller ends the process.
 
 mod dir;
@@ -54,22 +57,24 @@ pub const CRASHED: u8 = 134;
 /// The exit code after SIGINT: what a shell reports for a process that it ended.
 pub const INTERRUPTED: u8 = 130;
 
-/// Stack of the guest's thread in bytes. Guest code runs on stacks of the engine's; the compiler needs this one.
+/// Stack of the guest's thread in bytes. Guest code runs on stacks of the engine's; the compiler
+/// needs this one.
 const THREAD_STACK: usize = 8 << 20;
 
 /// Runs a command to its end and returns its exit code.
 ///
-/// A guest that crashes is described on stderr and its code is [`CRASHED`]. After SIGINT the result is
-/// [`INTERRUPTED`] while the guest's thread may still run: the caller must end the process.
+/// A guest that crashes is described on stderr and its code is [`CRASHED`]. After SIGINT the result
+/// is [`INTERRUPTED`] while the guest's thread may still run: the caller must end the process.
 ///
 /// # Errors
 ///
-/// A fault when the guest could not be started: the file, a folder, an import or an export is not right.
+/// A fault when the guest could not be started: the file, a folder, an import or an export is not
+/// right.
 pub async fn run(options: Options) -> Result<u8, Fault> {
     let failed = |error| Fault::new(Code::Internal, format!("starting a thread: {error}"));
     let (done, outcome) = oneshot::channel();
-    // The worker drives connections while the guest blocks its thread. The caller's runtime would be gone
-    // under the guest after an interrupt.
+    // The worker drives connections while the guest blocks its thread. The caller's runtime would
+    // be gone under the guest after an interrupt.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("command-io")

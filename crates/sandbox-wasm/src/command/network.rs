@@ -1,8 +1,9 @@
 //! Raw sockets within their grants: which addresses a guest may use and which names it may look up.
 //!
-//! The decision is made about the very address that is then used. A grant by name covers the addresses
-//! that the name has: those the guest was told by its own lookup, and those found when it connects to an
-//! address it got elsewhere.
+//! The decision is made about the very address that is then used. A grant by name covers the
+//! addresses
+//! that the name has: those the guest was told by its own lookup, and those found when it connects
+//! to an address it got elsewhere.
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
@@ -43,10 +44,7 @@ struct Seen {
 }
 
 /// Gives the guest what the grants say: nothing, everything, or what is checked call by call.
-pub(crate) fn grant(
-    wasi: &mut WasiCtxBuilder,
-    grants: Option<&NetGrants>,
-) -> Option<Arc<Network>> {
+pub(crate) fn grant(wasi: &mut WasiCtxBuilder, grants: Option<&NetGrants>) -> Option<Arc<Network>> {
     let grants = grants?;
     wasi.allow_tcp(true).allow_udp(true).allow_ip_name_lookup(true);
     if grants.is_anywhere() {
@@ -65,7 +63,8 @@ pub(crate) fn grant(
 impl Network {
     async fn permits(&self, address: SocketAddr, usage: SocketAddrUse) -> bool {
         match usage {
-            // The system picks the port when one connects; listening on it is asked about separately.
+            // The system picks the port when one connects; listening on it is asked about
+            // separately.
             SocketAddrUse::TcpBind | SocketAddrUse::UdpBind if address.port() == 0 => true,
             // Whoever may listen may be called.
             SocketAddrUse::TcpAccept => true,

@@ -35,8 +35,8 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<ModuleState>> {
     Ok(linker)
 }
 
-/// A path to a directory may end in slashes (POSIX, `rmdir`); the engine takes what stands before them
-/// for the parent.
+/// A path to a directory may end in slashes (POSIX, `rmdir`); the engine takes what stands before
+/// them for the parent.
 async fn remove_directory(
     mut caller: Caller<'_, ModuleState>,
     fd: i32,
@@ -54,8 +54,8 @@ async fn remove_directory(
     functions::path_remove_directory(&mut state.wasi, &mut memory, fd, path, length).await
 }
 
-/// The length of a path without the slashes at its end. A path that lies outside of the memory, or has
-/// nothing else, is left to be refused.
+/// The length of a path without the slashes at its end. A path that lies outside of the memory, or
+/// has nothing else, is left to be refused.
 fn without_slashes(memory: &[u8], path: i32, length: i32) -> i32 {
     let (start, size) = (path.cast_unsigned() as usize, length.cast_unsigned() as usize);
     let Some(text) = memory.get(start..).and_then(|rest| rest.get(..size)) else { return length };

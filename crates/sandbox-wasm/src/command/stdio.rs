@@ -1,8 +1,9 @@
 //! The process's own stdout and stderr, unbuffered.
 //!
-//! What a guest has written is out when its call returns: a prompt without a newline is seen, nothing is
-//! lost when the guest crashes, and a closed pipe is reported by the call that meets it. The guest has its
-//! own thread, so a full pipe holds the guest up and nobody else.
+//! What a guest has written is out when its call returns: a prompt without a newline is seen,
+//! nothing is
+//! lost when the guest crashes, and a closed pipe is reported by the call that meets it. The guest
+//! has its own thread, so a full pipe holds the guest up and nobody else.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -27,8 +28,8 @@ pub(super) enum Output {
 }
 
 impl Output {
-    /// Writes some of the bytes. Waits when the stream is full, also when somebody who shares it made it
-    /// non-blocking.
+    /// Writes some of the bytes. Waits when the stream is full, also when somebody who shares it
+    /// made it non-blocking.
     fn write_some(self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Stdout => write_some(io::stdout().as_fd(), bytes),

@@ -49,7 +49,8 @@ async fn run_bytes(bytes: &[u8]) -> Fault {
     run(options(&file)).await.expect_err("not a command")
 }
 
-/// A preview 1 module with a memory, the functions named and a `_start` of this body. `$n` is a spare local.
+/// A preview 1 module with a memory, the functions named and a `_start` of this body. `$n` is a
+/// spare local.
 fn module(imports: &str, body: &str) -> String {
     let signature = |name: &str| match name {
         "proc_exit" => "(param i32)",

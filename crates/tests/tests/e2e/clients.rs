@@ -108,7 +108,8 @@ fn what_is_not_http_is_refused() {
 
 #[test]
 fn no_request_can_be_smuggled_in_anothers_body() {
-    // Two framings at once: whatever the server makes of it, the inner request must not be answered.
+    // Two framings at once: whatever the server makes of it, the inner request must not be
+    // answered.
     let inner = "GET /plain?do=status&code=418 HTTP/1.1\r\nhost: x\r\n\r\n";
     let head = "POST /plain?do=length HTTP/1.1\r\nhost: x\r\n";
     let framings = ["content-length: 5\r\ntransfer-encoding: chunked\r\n"];

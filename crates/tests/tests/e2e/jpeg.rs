@@ -1,4 +1,5 @@
-//! The simplest encoder of JPEG files (ITU-T T.81, baseline): blocks of 8 by 8 pixels, each of one colour.
+//! The simplest encoder of JPEG files (ITU-T T.81, baseline): blocks of 8 by 8 pixels, each of one
+//! colour.
 
 /// Every coefficient counts in steps of 8, so that a block's first one is its brightness less 128.
 const QUANTISER: u8 = 8;
@@ -80,7 +81,8 @@ impl Bits {
         }
     }
 
-    /// The size of a number and then the number, negative ones one less so that they begin with a 0.
+    /// The size of a number and then the number, negative ones one less so that they begin with a
+    /// 0.
     fn difference(&mut self, difference: i32) {
         let size = 32 - difference.unsigned_abs().leading_zeros();
         self.put(size, 4);

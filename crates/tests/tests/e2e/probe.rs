@@ -1,4 +1,5 @@
-//! One server that most tests share: the same two guests under many names, each with limits of its own.
+//! One server that most tests share: the same two guests under many names, each with limits of its
+//! own.
 
 use std::sync::OnceLock;
 
