@@ -1,9 +1,9 @@
 //! Where a guest's outbound HTTP calls enter: the engine's own entries with two things mended.
 //!
 //! `path-with-query` may be none, which `wasi:http/types` says means an empty path and query; a URI
-//! has
-//! no such form, so the engine refuses it. And the future of WASI 0.3's `request.new` tells whether
-//! the request was transmitted; the engine says that it was when nobody could be connected to.
+//! has no such form, so the engine refuses it. And the future of WASI 0.3's `request.new` tells
+//! whether the request was transmitted; the engine says that it was when nobody could be connected
+//! to.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

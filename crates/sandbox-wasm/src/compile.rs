@@ -2,9 +2,8 @@
 //!
 //! Cranelift is not built to withstand hostile input in time and memory (the engine's own security
 //! policy excludes both), so it does not run where requests are served. The child is this very
-//! program,
-//! started with a hidden command; it reads the artifact from its standard input and writes the code
-//! to the file it is told.
+//! program, started with a hidden command; it reads the artifact from its standard input and writes
+//! the code to the file it is told.
 
 use std::ffi::OsString;
 use std::io::Read as _;
@@ -107,7 +106,7 @@ fn bound_self() -> Result<(), wasmtime::Error> {
     setpriority_process(None, 19)?;
     let bound = |value| Rlimit { current: Some(value), maximum: Some(value) };
     setrlimit(Resource::As, bound(node::COMPILE_MEMORY.0))?;
-    setrlimit(Resource::Cpu, bound(node::COMPILE_TIME.as_secs() * 2))?;
+    setrlimit(Resource::Cpu, bound(node::COMPILE_CPU.as_secs()))?;
     setrlimit(Resource::Core, bound(0))?;
     Ok(())
 }

@@ -1,10 +1,9 @@
 //! Outbound HTTP of a guest, WASI 0.2 and 0.3 alike, over the capability port.
 //!
 //! The engine turns the guest's request into an `http::Request` and asks [`Egress`] to send it.
-//! Nothing
-//! is decided here: the port's provider checks the grants, connects, and answers or refuses. This
-//! module
-//! only translates: bodies, timeouts, and refusals into the error codes of `wasi:http/types`.
+//! Nothing is decided here: the port's provider checks the grants, connects, and answers or
+//! refuses. This module only translates: bodies, timeouts, and refusals into the error codes of
+//! `wasi:http/types`.
 
 use std::future::{Future, ready};
 use std::pin::Pin;

@@ -3,8 +3,8 @@
 //! The path of an artifact: [`inspect`] finds out what it is, [`compile`] makes machine code of it
 //! in another process, [`cache`] keeps and authenticates that, [`loaded`] maps it. The path of an
 //! invocation: [`function`] finds room and code, [`run`] makes an instance and calls it,
-//! [`respond`]
-//! polls that and turns the answer into an outcome. [`stop`] is the one table of how runs end.
+//! [`respond`] polls that and turns the answer into an outcome. [`stop`] is the one table of how
+//! runs end.
 
 mod cache;
 mod cgi;
@@ -318,11 +318,11 @@ fn refuse_imports(core: &Core, component: &wasmtime::component::Component) -> Re
 }
 
 fn no_export(exports: &[String]) -> Fault {
-    let found = if exports.is_empty() { "nothing".into() } else { exports.join(", ") };
-    Fault::new(
-        Code::ExportMissing,
-        format!("the artifact exports {found}, none of which is a handler"),
-    )
+    let text = match exports {
+        [] => "the artifact exports nothing".to_owned(),
+        some => format!("the artifact exports only {}", some.join(", ")),
+    };
+    Fault::new(Code::ExportMissing, text)
 }
 
 /// Which grant an import needs before it does anything.

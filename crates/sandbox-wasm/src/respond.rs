@@ -1,12 +1,10 @@
 //! Polls a run and turns its answer into an outcome.
 //!
 //! The run is polled by the very task that serves the request: no hand-over, no second task, and a
-//! short
-//! answer is complete before anything is written to the socket. What takes longer is handed over
-//! then, and only
-//! then: a guest that still works after its response head becomes a task of its own, and one that
-//! computes for long moves to threads of low priority, so that connections and short guests come
-//! first.
+//! short answer is complete before anything is written to the socket. What takes longer is handed
+//! over then, and only then: a guest that still works after its response head becomes a task of its
+//! own, and one that computes for long moves to threads of low priority, so that connections and
+//! short guests come first.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -335,8 +333,8 @@ impl HttpBody for ResponseBody {
         };
         match frame {
             // The stream of a guest that is gone ends like one that was finished. Only a promised
-            // length
-            // can tell them apart, so without one a client must not take what it got for all.
+            // length can tell them apart, so without one a client must not take what it got for
+            // all.
             None if self.owed != Some(0) && self.pulse.end().is_some() => {
                 let fault = silent(&self.pulse);
                 Poll::Ready(Some(Err(BodyError::Failed(Box::new(fault)))))
@@ -380,7 +378,10 @@ impl HttpBody for ResponseBody {
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
-        if !self.ended {
+        // Whoever has got all that was promised does not ask for the end.
+        if self.ended || self.owed == Some(0) {
+            self.pulse.answered(self.after_response);
+        } else {
             self.pulse.unwanted();
         }
     }

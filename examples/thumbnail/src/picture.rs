@@ -194,8 +194,8 @@ fn resize(
 }
 
 /// Weighs colours by their opacity, so that invisible ones do not bleed into the visible. The
-/// resizer
-/// could do it, but its vector code for the way back is miscompiled by the compilers of this year.
+/// resizer could do it, but its vector code for the way back is miscompiled by the compilers of
+/// this year.
 fn premultiply(bytes: &mut [u8]) {
     for pixel in bytes.chunks_exact_mut(4) {
         let alpha = u16::from(pixel[3]);

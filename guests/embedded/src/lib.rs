@@ -1,6 +1,6 @@
 //! Built for `wasm32-unknown-unknown`: a core module that carries the type of the component it
-//! should be.
-//! It knows no standard library's way to the outside, so everything goes through the bindings.
+//! should be. It knows no standard library's way to the outside, so everything goes through the
+//! bindings.
 
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{

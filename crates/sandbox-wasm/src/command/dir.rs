@@ -14,8 +14,7 @@ pub struct Dir {
 }
 
 /// Reads `HOST::GUEST[:ro]`. Without `::GUEST` the guest finds the folder under the host's own
-/// name;
-/// `:rw` says what is the default.
+/// name; `:rw` says what is the default.
 ///
 /// # Errors
 ///

@@ -1,15 +1,13 @@
 //! `alula run`: one command, in the foreground, with the terminal's own streams.
 //!
 //! A command is a component that exports `wasi:cli/run` (0.2 or 0.3) or a preview 1 module. It
-//! belongs to
-//! the person who runs it, so it has no deadline and no CPU budget; it still reaches only the
-//! folders, hosts and variables it was given.
+//! belongs to the person who runs it, so it has no deadline and no CPU budget; it still reaches
+//! only the folders, hosts and variables it was given.
 //!
 //! The guest has a thread and a runtime of its own and may block the thread: a file read costs a
-//! system
-//! call, not a hand-over, and a computation pays nothing for being interruptible. An interrupt
-//! (SIGINT)
-//! therefore does not end the thread: `run` returns at once and its caller ends the process.
+//! system call, not a hand-over, and a computation pays nothing for being interruptible. An
+//! interrupt (SIGINT) therefore does not end the thread: `run` returns at once and its caller ends
+//! the process.
 
 mod dir;
 mod ending;

@@ -1,9 +1,8 @@
 //! Raw sockets within their grants: which addresses a guest may use and which names it may look up.
 //!
 //! The decision is made about the very address that is then used. A grant by name covers the
-//! addresses
-//! that the name has: those the guest was told by its own lookup, and those found when it connects
-//! to an address it got elsewhere.
+//! addresses that the name has: those the guest was told by its own lookup, and those found when it
+//! connects to an address it got elsewhere.
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};

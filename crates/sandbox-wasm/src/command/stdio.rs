@@ -1,9 +1,8 @@
 //! The process's own stdout and stderr, unbuffered.
 //!
 //! What a guest has written is out when its call returns: a prompt without a newline is seen,
-//! nothing is
-//! lost when the guest crashes, and a closed pipe is reported by the call that meets it. The guest
-//! has its own thread, so a full pipe holds the guest up and nobody else.
+//! nothing is lost when the guest crashes, and a closed pipe is reported by the call that meets it.
+//! The guest has its own thread, so a full pipe holds the guest up and nobody else.
 
 use std::io;
 use std::os::fd::AsFd;

@@ -1,8 +1,8 @@
 //! `alula dev` as it is used: edit, break, mend, and save too often.
 //!
 //! The apps' compiler is a shell script that takes a word from `source.txt` and copies one of two
-//! guests,
-//! or complains: as quick as a save, so that the tests are about `dev` and not about a compiler.
+//! guests, or complains: as quick as a save, so that the tests are about `dev` and not about a
+//! compiler.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
