@@ -121,8 +121,8 @@ pub mod node {
     pub const ARTIFACT: ByteSize = ByteSize::mib(256);
     /// Machine code kept loaded; the least recently used is dropped first.
     pub const LOADED: ByteSize = ByteSize::mib(1_024);
-    /// CPU time to compile one artifact; the largest language runtime takes about 10 s, and some 40 s with
-    /// a compiler that checks itself.
+    /// CPU time to compile one artifact; the largest language runtime takes about 10 s, and some
+    /// 40 s with a compiler that checks itself.
     pub const COMPILE_CPU: Duration = Duration::from_secs(240);
     /// Wall time to compile one artifact: the compiler runs only when nobody else wants to.
     pub const COMPILE_TIME: Duration = Duration::from_secs(900);
