@@ -82,10 +82,11 @@ fn values_look_in_the_log_as_in_nodes_console() {
 
 #[test]
 fn outbound_fetches_overlap() {
-    let server = Server::start();
-    let before = clock::now();
+    let (server, guests) = (Server::start(), guests());
     let path = format!("/fetch?n=10&url={}/delay%3Fms=2000", server.url);
-    assert_eq!(guests().get(&path).json().as_array().map(Vec::len), Some(10));
+    // Building and starting the guests is not what is timed.
+    let before = clock::now();
+    assert_eq!(guests.get(&path).json().as_array().map(Vec::len), Some(10));
     assert!(before.elapsed().as_secs() < 15, "ten one after the other take twenty seconds");
 }
 
