@@ -1,15 +1,14 @@
-//! The port to isolated execution: prepare an artifact once, obtain a slot, invoke.
+//! The port to isolated execution: prepare an artifact once, install a revision, invoke it.
 //!
 //! # Specification
 //!
 //! - `prepare` verifies and compiles an artifact's bytes and keeps the result under their digest.
 //!   It may take seconds and runs nothing of the artifact in this process. Preparing twice is
 //!   cheap.
-//! - `install` makes a prepared revision obtainable and refuses one that cannot run with a fault
+//! - `install` makes a prepared revision invocable and refuses one that cannot run with a fault
 //!   saying why.
-//! - `obtain` gives room for one invocation. It waits only for loading, never for a free place:
-//!   whoever calls it holds a permit of `places()`.
-//! - `Slot::invoke` resolves with the response head; the body streams while the guest runs.
+//! - `Installed::invoke` waits only for loading, never for a free place: whoever calls it holds one
+//!   of `places()`. It resolves with the response head; the body streams while the guest runs.
 //!   Dropping the future or the response body cancels the invocation, except for work after the
 //!   response's end.
 //! - A trap, a limit or a panic ends that invocation only. Nothing of it is seen by any other
