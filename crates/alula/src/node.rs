@@ -9,7 +9,7 @@ use alula_capability::Host;
 use alula_dispatch::Dispatcher;
 use alula_gateway::{Answered, Gateway, Observer, Options};
 use alula_rt::{CancellationToken, TaskKind};
-use alula_sandbox_wasm::{Compiler, Profile, Reset, WasmSandbox};
+use alula_sandbox_wasm::{Compiler, Profile, WasmSandbox};
 use alula_telemetry::lines::Answer;
 use alula_telemetry::{GuestLine, GuestLog, Line, Lines};
 use alula_types::limits::{GatewayLimits, node};
@@ -29,7 +29,6 @@ pub(crate) fn sandbox(data: &Path, log: Arc<dyn GuestLog>) -> Result<Arc<WasmSan
         key: data.join("compiled.key"),
         profile: Profile::Standard,
         places: node::PLACES,
-        reset: Reset::default(),
         compiler: Compiler { program, args: vec![COMPILE.into()] },
         host: host(),
         log,

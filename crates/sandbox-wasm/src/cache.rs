@@ -240,7 +240,8 @@ mod tests {
     use super::*;
 
     fn cache(dir: &Path) -> Cache {
-        let engine = crate::engine::compiler(Profile::Standard).expect("an engine");
+        let calls = crate::engine::Calls::Sequential;
+        let engine = crate::engine::compiler(Profile::Standard, calls).expect("an engine");
         let (folder, key) = (dir.join("cache"), dir.join("cache.key"));
         Cache::open(&folder, &key, &engine, Profile::Standard).expect("a cache")
     }

@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
 use tokio_util::sync::PollSender;
 use wasmtime::component::InstancePre;
-use wasmtime::{Linker, Module, Store};
+use wasmtime::{Linker, Store};
 use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{I32Exit, WasiCtxBuilder, p2, p3};
@@ -82,7 +82,7 @@ async fn run_command(
 ) -> Result<i32, Fault> {
     let since = clock::now();
     let guest = Guest::with(&function.shared, context, Arc::clone(pulse), wasi.build(), output);
-    let mut store = guest::store(&function.engine, &function.shared, guest);
+    let mut store = guest::store(pre.engine(), &function.shared, guest);
     let ended = match p3::bindings::CommandPre::new(pre.clone()) {
         Ok(pre) => match pre.instantiate_async(&mut store).await {
             Ok(command) => {
@@ -137,7 +137,7 @@ pub(crate) fn module_linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linke
 /// A preview 1 module; the result is its exit code.
 async fn run_module(
     function: &Function,
-    module: &Module,
+    module: &wasmtime::InstancePre<ModuleGuest>,
     context: &CallContext,
     pulse: &Arc<Pulse>,
     mut wasi: WasiCtxBuilder,
@@ -147,13 +147,12 @@ async fn run_module(
     let limits = &function.shared.revision.limits;
     let memory = Memory::new(limits.memory.0, limits.table_elements, limits.instances);
     let guest = ModuleGuest { wasi: wasi.build_p1(), memory, pulse: Arc::clone(pulse) };
-    let mut store = Store::new(&function.engine, guest);
+    let mut store = Store::new(module.module().engine(), guest);
     store.limiter(|guest| &mut guest.memory);
     store.set_hostcall_fuel(usize::try_from(limits.host_call.0).unwrap_or(usize::MAX));
     guest::bound_epochs(&mut store, |guest| &guest.pulse);
     let run = async {
-        let linker = module_linker(&function.engine)?;
-        let instance = linker.instantiate_async(&mut store, module).await?;
+        let instance = module.instantiate_async(&mut store).await?;
         pulse.settlement.instantiate_ns.store(nanos(clock::now() - since), RELAXED);
         let start = instance.get_typed_func::<(), ()>(&mut store, "_start")?;
         start.call_async(&mut store, ()).await

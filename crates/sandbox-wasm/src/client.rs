@@ -25,15 +25,19 @@ use wasmtime_wasi_http::{Error, WasiBody, WasiHttpCtxView, WasiHttpView};
 /// The engine's one definition, which serves all of 0.2.
 const OUTGOING: &str = "wasi:http/outgoing-handler@0.2.12";
 
-/// Puts these entries in the place of the engine's.
-pub(crate) fn link<T: WasiHttpView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    linker.allow_shadowing(true);
+/// Puts the entry of WASI 0.2 in the place of the engine's.
+pub(crate) fn link_two<T: WasiHttpView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     linker.instance(OUTGOING)?.func_wrap("handle", |mut store, (request, options)| {
         Ok((handle(store.data_mut(), request, options)?,))
-    })?;
-    client::add_to_linker::<T, Three>(linker, T::http)?;
-    linker.allow_shadowing(false);
-    Ok(())
+    })
+}
+
+/// The same for WASI 0.3.
+pub(crate) fn link_three<T>(linker: &mut Linker<T>) -> wasmtime::Result<()>
+where
+    T: WasiHttpView + 'static,
+{
+    client::add_to_linker::<T, Three>(linker, T::http)
 }
 
 type Handled = Result<Resource<HostFutureIncomingResponse>, p2::ErrorCode>;
@@ -181,7 +185,8 @@ mod tests {
         let mut entries = linker.instance(OUTGOING).expect("an instance");
         let twice = entries.func_wrap("handle", |_, (): ()| Ok(()));
         assert!(twice.is_err(), "the engine has it under another version");
-        link(&mut linker).expect("shadowed");
+        linker.allow_shadowing(true);
+        link_two(&mut linker).expect("shadowed");
     }
 
     #[tokio::test]

@@ -16,7 +16,7 @@ use alula_types::{Code, Fault};
 use rustix::process::{Resource, Rlimit, setpriority_process, setrlimit};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::engine::{self, Profile};
+use crate::engine::{self, Calls, Profile};
 use crate::inspect::Form;
 
 /// How to start the compile process: a program and the arguments before ours.
@@ -39,7 +39,7 @@ pub(crate) async fn compile(
     let kind = if matches!(form, Form::Command(_)) { "module" } else { "component" };
     let mut child = tokio::process::Command::new(&compiler.program)
         .args(&compiler.args)
-        .args([profile.as_str(), kind])
+        .args([profile.as_str(), form.calls().as_str(), kind])
         .arg(out)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -73,7 +73,7 @@ pub(crate) async fn compile(
     Err(failed(format!("compiling the artifact: {said}")))
 }
 
-/// The compile process: `PROFILE module|component OUTPUT`, the artifact on standard input.
+/// The compile process: `PROFILE CALLS module|component OUTPUT`, the artifact on standard input.
 pub fn child_main(args: &[OsString]) -> ExitCode {
     match child(args) {
         Ok(()) => ExitCode::SUCCESS,
@@ -85,13 +85,15 @@ pub fn child_main(args: &[OsString]) -> ExitCode {
 }
 
 fn child(args: &[OsString]) -> Result<(), wasmtime::Error> {
-    let [profile, kind, out] = args else { wasmtime::bail!("wrong arguments") };
+    let [profile, calls, kind, out] = args else { wasmtime::bail!("wrong arguments") };
     let profile = profile.to_str().and_then(Profile::parse);
     let Some(profile) = profile else { wasmtime::bail!("no such profile") };
+    let calls = calls.to_str().and_then(Calls::parse);
+    let Some(calls) = calls else { wasmtime::bail!("no such calls") };
     bound_self()?;
     let mut wasm = Vec::new();
     std::io::stdin().lock().take(node::ARTIFACT.0 * 2).read_to_end(&mut wasm)?;
-    let engine = engine::compiler(profile)?;
+    let engine = engine::compiler(profile, calls)?;
     let code = if kind == "module" {
         engine.precompile_module(&wasm)?
     } else {

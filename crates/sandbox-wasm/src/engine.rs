@@ -1,7 +1,7 @@
 //! Engines: how guests are compiled and where their memories come from.
 //!
-//! One engine per profile and process. The compile process and the server build their engines with
-//! the same function, so that what one compiles the other accepts.
+//! The compile process and the server build their engines with the same function, so that what one
+//! compiles the other accepts.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -13,7 +13,9 @@ use alula_rt::clock;
 use alula_types::limits::node;
 use alula_types::{ByteSize, Code, Fault};
 use parking_lot::Mutex;
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::tier::Kind;
 
 /// How guests are compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,23 +46,38 @@ impl Profile {
     }
 }
 
-/// How a place in the pool is made clean after a guest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Reset {
-    /// The pages are given back to the system, many guests' at once. Safe on every machine.
-    #[default]
-    Release,
-    /// Only the pages the guest wrote are wiped, found by the kernel's `PAGEMAP_SCAN`.
-    ///
-    /// Faster, but a written page that is swapped out or being moved at that moment is not seen
-    /// (wasmtime 48.0.8 asks for present pages only), and the next guest of the same function would
-    /// find it. Opt-in for owners who trust their own functions; refused on machines that swap.
-    Scan,
+/// Whether code may make and take asynchronous calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Calls {
+    /// WASI 0.2 and preview 1: an instance runs one call at a time. The engine keeps no account of
+    /// tasks then, which each call and each end of an instance would pay for.
+    Sequential,
+    /// WASI 0.3 and `alula:js`: calls are tasks.
+    Concurrent,
+}
+
+impl Calls {
+    pub(crate) const ALL: [Self; 2] = [Self::Sequential, Self::Concurrent];
+
+    /// The name on the compile process's command line.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sequential => "sequential",
+            Self::Concurrent => "concurrent",
+        }
+    }
+
+    /// Reads a name.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|calls| calls.as_str() == text)
+    }
 }
 
 /// The part of the configuration that decides what machine code looks like.
-fn compile_config(profile: Profile) -> Config {
+fn compile_config(profile: Profile, calls: Calls) -> Config {
     let mut config = Config::new();
+    config.concurrency_support(calls == Calls::Concurrent);
+    config.wasm_component_model_async(calls == Calls::Concurrent);
     config.epoch_interruption(profile != Profile::Command);
     // A stack of 20 frames tells where; more fills the log.
     config.wasm_backtrace_max_frames(NonZeroUsize::new(20));
@@ -74,23 +91,19 @@ fn compile_config(profile: Profile) -> Config {
 }
 
 /// An engine that only compiles.
-pub(crate) fn compiler(profile: Profile) -> wasmtime::Result<Engine> {
-    Engine::new(&compile_config(profile))
+pub(crate) fn compiler(profile: Profile, calls: Calls) -> wasmtime::Result<Engine> {
+    Engine::new(&compile_config(profile, calls))
 }
 
 /// An engine that runs guests, and how many at once.
-pub(crate) fn runner(
-    profile: Profile,
-    places: u32,
-    reset: Reset,
-    size: Size,
-) -> Result<Engine, Fault> {
+pub(crate) fn runner(profile: Profile, kind: Kind, places: u32) -> Result<Engine, Fault> {
     let failed = |error: wasmtime::Error| Fault::new(Code::Internal, format!("{error:#}"));
+    let mut config = compile_config(profile, kind.calls);
     if profile != Profile::Standard {
-        return Engine::new(&compile_config(profile)).map_err(failed);
+        return Engine::new(&config).map_err(failed);
     }
-    let mut config = compile_config(profile);
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(places, reset, size)?));
+    let pool = pool(places, kind.cleaning);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     match Engine::new(&config) {
         Ok(engine) => Ok(engine),
         Err(error) => {
@@ -99,40 +112,70 @@ pub(crate) fn runner(
                 places,
                 "the pool of memories cannot be reserved; memories are made on demand, which is slower"
             );
-            Engine::new(&compile_config(profile)).map_err(failed)
+            Engine::new(&compile_config(profile, kind.calls)).map_err(failed)
         }
     }
 }
 
-/// How much memory a new instance begins with, because that decides how its place is best made
-/// clean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Size {
-    /// Compiled languages and small script engines: few pages are written.
-    Small,
-    /// Language runtimes with a heap in their image (CPython, SpiderMonkey): thousands of pages
-    /// are.
-    Large,
+/// How places are made clean after a guest, which also decides how many there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cleaning {
+    /// Memories of up to [`COPIED`] are wiped by copying, so that their pages stay and the next
+    /// guest faults none in. For compiled languages and small script engines.
+    Copied,
+    /// The same up to [`LARGE_COPIED`], for language runtimes with a heap in their image (CPython).
+    LargeCopied,
+    /// All pages are given back to the system at once. For guests that were seen to grow, for
+    /// instances that live long, and for those that find no place in the tiers above: what pages
+    /// stay there is bounded by their few places.
+    Released,
 }
 
-impl Size {
+impl Cleaning {
+    pub(crate) const ALL: [Self; 3] = [Self::Copied, Self::LargeCopied, Self::Released];
+
     /// From here on an image counts as large. CPython's has 16 MiB, QuickJS's less than 2.
     const LARGE_BYTES: u64 = 4 << 20;
 
-    /// The size of an instance whose largest memory begins with this many bytes.
+    /// For fresh instances whose largest memory begins with this many bytes.
     pub(crate) const fn of(initial_memory_bytes: u64) -> Self {
-        if initial_memory_bytes >= Self::LARGE_BYTES { Self::Large } else { Self::Small }
+        if initial_memory_bytes >= Self::LARGE_BYTES { Self::LargeCopied } else { Self::Copied }
+    }
+
+    /// The most that an instance may hold at its peak for its kind to stay.
+    pub(crate) const fn peak_bytes_max(self) -> u64 {
+        match self {
+            Self::Copied => COPIED.0 * 2,
+            Self::LargeCopied => LARGE_COPIED.0 * 2,
+            Self::Released => u64::MAX,
+        }
+    }
+
+    /// How many places keep their pages, and so how many guests may be in the tier at once. `None`
+    /// when no place keeps any.
+    pub(crate) fn places(self) -> Option<u32> {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let cores = u32::try_from(cores).unwrap_or(u32::MAX);
+        match self {
+            // More guests than cores are alive only while they wait for something.
+            Self::Copied => Some(cores.saturating_mul(8)),
+            Self::LargeCopied => Some(cores.saturating_mul(2)),
+            Self::Released => None,
+        }
     }
 }
 
 /// The pool. Figures behind the settings: `docs/decisions/005-pool.md`.
-fn pool(places: u32, reset: Reset, size: Size) -> Result<PoolingAllocationConfig, Fault> {
+fn pool(places: u32, cleaning: Cleaning) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
+    // One instance may have several stacks, each of a task that waits.
+    pool.total_stacks(places.saturating_mul(2));
+    let kept_places = cleaning.places();
+    let places = kept_places.map_or(places, |kept| kept.max(SHARDED));
     pool.total_component_instances(places);
     pool.total_core_instances(places.saturating_mul(4));
     pool.total_memories(places + places / 2);
     pool.total_tables(places.saturating_mul(2));
-    pool.total_stacks(places.saturating_mul(2));
     pool.total_gc_heaps(places);
     pool.max_core_instances_per_component(200);
     pool.max_memories_per_component(32);
@@ -144,50 +187,29 @@ fn pool(places: u32, reset: Reset, size: Size) -> Result<PoolingAllocationConfig
     pool.max_core_instance_size(10 << 20);
     // The store's limiter holds the real limit; this one only sizes the reservation.
     pool.max_memory_size(4 << 30);
-    pool.async_stack_keep_resident(STACK_KEPT.0 as usize);
-    pool.decommit_batch_size(RELEASED_TOGETHER);
-    match size {
-        Size::Small => {
-            pool.max_unused_warm_slots(100);
-            pool.table_keep_resident(TABLE_KEPT.0 as usize);
-        }
-        Size::Large => {
-            pool.max_unused_warm_slots(LARGE_SLOTS);
-            pool.table_keep_resident(LARGE_TABLE_KEPT.0 as usize);
-            pool.linear_memory_keep_resident(LARGE_KEPT.0 as usize);
-        }
-    }
-    if reset == Reset::Scan && size == Size::Small {
-        if swaps() {
-            return Err(Fault::new(Code::Internal, "fast reset is refused: this machine swaps")
-                .hint("turn swapping off (`swapoff -a`) or leave fast reset out"));
-        }
-        pool.pagemap_scan(Enabled::Auto);
-        pool.linear_memory_keep_resident(SCANNED.0 as usize);
-    }
-    Ok(pool)
+    // Places that wait to be given back together keep their pages meanwhile, and a place that was
+    // just cleaned is warm in the processor's cache.
+    pool.decommit_batch_size(1);
+    let kept = match cleaning {
+        Cleaning::Copied => COPIED,
+        Cleaning::LargeCopied => LARGE_COPIED,
+        Cleaning::Released => return pool,
+    };
+    pool.max_unused_warm_slots(kept_places.unwrap_or(0));
+    pool.linear_memory_keep_resident(kept.0 as usize);
+    pool.table_keep_resident(TABLE_COPIED.0 as usize);
+    pool
 }
 
-/// A large image is copied back whole: giving its pages up costs a fault for each on the next
-/// start.
-const LARGE_KEPT: ByteSize = ByteSize::mib(64);
-/// The same for the tables of a large runtime.
-const LARGE_TABLE_KEPT: ByteSize = ByteSize::mib(8);
-/// Large places that stay bound to their last function: as many as run at once on a small machine.
-const LARGE_SLOTS: u32 = 4;
-/// Tables are small and sparse: wiping them costs less than giving them back.
-const TABLE_KEPT: ByteSize = ByteSize::kib(64);
-/// The part of a stack that guests touch; deeper pages are given back.
-const STACK_KEPT: ByteSize = ByteSize::kib(16);
-/// Memory that is looked through for written pages.
-const SCANNED: ByteSize = ByteSize::mib(64);
-/// Giving pages back interrupts every core; doing it for this many guests at once shares the cost.
-const RELEASED_TOGETHER: usize = 32;
-
-fn swaps() -> bool {
-    let table = std::fs::read_to_string("/proc/swaps").unwrap_or_default();
-    table.lines().count() > 1
-}
+/// From so many places on the engine divides them among the threads, so that a thread finds the
+/// place again that it has just cleaned, still in its processor's cache.
+const SHARDED: u32 = 128;
+/// Covers QuickJS's heap and the stack of a Rust guest, which is the first MiB of its memory.
+const COPIED: ByteSize = ByteSize::mib(3);
+/// Covers CPython's heap with what a request adds to it.
+const LARGE_COPIED: ByteSize = ByteSize::mib(64);
+/// Covers CPython's tables; only what a table has is wiped.
+const TABLE_COPIED: ByteSize = ByteSize::mib(8);
 
 /// Advances the engines' epochs while guests run, so that none keeps a thread for itself.
 ///

@@ -10,26 +10,29 @@ use alula_types::usage::{Start, nanos};
 use alula_types::{Code, Contract, Fault, Invocation, InvocationId, Outcome, RevisionId};
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use wasmtime::Engine;
 
 use crate::Core;
-use crate::engine::Size;
+use crate::engine::Cleaning;
 use crate::guest::Shared;
 use crate::loaded::{Loaded, Place};
 use crate::pulse::Pulse;
 use crate::respond::{Watched, respond};
 use crate::run::{Answer, Live, run};
+use crate::tier::Kind;
 
 /// A revision in this process.
 pub(crate) struct Function {
     pub(crate) shared: Shared,
-    pub(crate) engine: Engine,
     pub(crate) core: Arc<Core>,
     pub(crate) contract: Contract,
     /// A preview 1 module rather than a component.
     pub(crate) module: bool,
-    size: Size,
+    kind: Kind,
+    /// Its instances were seen to grow beyond what its tier is for.
+    grown: AtomicBool,
     place: Arc<Place>,
+    /// For instances that find the function's own tier full.
+    overflow: Arc<Place>,
     loading: tokio::sync::Mutex<()>,
     idle: Mutex<Vec<(Live, Instant)>>,
     retired: AtomicBool,
@@ -41,20 +44,21 @@ impl Function {
         shared: Shared,
         contract: Contract,
         module: bool,
-        size: Size,
-    ) -> Result<Self, Fault> {
-        Ok(Self {
+        kind: Kind,
+    ) -> Self {
+        Self {
             shared,
-            engine: core.tier(size)?.engine.clone(),
             core,
             contract,
             module,
-            size,
+            kind,
+            grown: AtomicBool::new(false),
             place: Arc::default(),
+            overflow: Arc::default(),
             loading: tokio::sync::Mutex::new(()),
             idle: Mutex::default(),
             retired: AtomicBool::new(false),
-        })
+        }
     }
 
     /// The artifact in memory, loaded now when it is not there. One load at a time.
@@ -62,16 +66,38 @@ impl Function {
         self: &Arc<Self>,
         settlement: &alula_types::Settlement,
     ) -> Result<Arc<Loaded>, Fault> {
-        if let Some(loaded) = self.place.load_full() {
-            return Ok(loaded);
+        match self.place.load_full() {
+            Some(loaded) => Ok(loaded),
+            None => self.load_at(Home::Own, settlement).await,
         }
+    }
+
+    /// The same in the tier that has room for all, or none when this is the function's own.
+    pub(crate) async fn overflow(
+        self: &Arc<Self>,
+        settlement: &alula_types::Settlement,
+    ) -> Result<Option<Arc<Loaded>>, Fault> {
+        if self.kind_at(Home::Own).cleaning == Cleaning::Released {
+            return Ok(None);
+        }
+        match self.overflow.load_full() {
+            Some(loaded) => Ok(Some(loaded)),
+            None => self.load_at(Home::Overflow, settlement).await.map(Some),
+        }
+    }
+
+    async fn load_at(
+        self: &Arc<Self>,
+        home: Home,
+        settlement: &alula_types::Settlement,
+    ) -> Result<Arc<Loaded>, Fault> {
         let since = clock::now();
         let _one = self.loading.lock().await;
-        let loaded = match self.place.load_full() {
+        let loaded = match self.place_at(home).load_full() {
             Some(loaded) => loaded,
             None => {
                 let function = Arc::clone(self);
-                let load = move || function.load();
+                let load = move || function.load(home);
                 let loading = alula_rt::spawn_blocking(alula_rt::TaskKind::Guest, load);
                 loading.await.map_err(|_| Fault::plain(Code::Internal))??
             }
@@ -81,11 +107,33 @@ impl Function {
         Ok(loaded)
     }
 
-    fn load(&self) -> Result<Arc<Loaded>, Fault> {
+    fn load(&self, home: Home) -> Result<Arc<Loaded>, Fault> {
         let digest = &self.shared.revision.artifact;
-        let core = &self.core;
-        let tier = core.tier(self.size)?;
-        tier.shelf.load(&core.cache, digest, self.module, self.contract, &self.place)
+        let kind = self.kind_at(home);
+        let cache = self.core.tiers.cache(kind.calls);
+        let shelf = &self.core.tier(kind)?.shelf;
+        shelf.load(cache, digest, self.module, self.contract, self.place_at(home))
+    }
+
+    const fn place_at(&self, home: Home) -> &Arc<Place> {
+        match home {
+            Home::Own => &self.place,
+            Home::Overflow => &self.overflow,
+        }
+    }
+
+    fn kind_at(&self, home: Home) -> Kind {
+        let released = home == Home::Overflow || self.grown.load(Relaxed);
+        let cleaning = if released { Cleaning::Released } else { self.kind.cleaning };
+        Kind { cleaning, ..self.kind }
+    }
+
+    /// Notes what an instance held at its peak: the next ones may belong into another tier.
+    pub(crate) fn held(&self, peak_bytes: u64) {
+        if peak_bytes > self.kind.cleaning.peak_bytes_max() && !self.grown.swap(true, Relaxed) {
+            // Loaded anew by whoever comes next; those that run keep what they have.
+            self.place.store(None);
+        }
     }
 
     /// Takes an idle instance that may serve another invocation.
@@ -102,13 +150,15 @@ impl Function {
         None
     }
 
-    /// Keeps an instance whose invocation ended well, unless a limit retires it.
-    pub(crate) fn keep(&self, live: Live) {
-        let Reuse::Warm(limits) = &self.shared.revision.reuse else { return };
+    /// Keeps an instance whose invocation ended well, or returns it when a limit retires it.
+    pub(crate) fn keep(&self, live: Live) -> Option<Live> {
+        let Reuse::Warm(limits) = &self.shared.revision.reuse else { return Some(live) };
         let spent = live.served >= limits.requests || self.retired.load(Relaxed);
-        if !spent && !live.store.data().memory.refused.memory {
-            self.idle.lock().push((live, clock::now()));
+        if spent || live.store.data().memory.refused.memory {
+            return Some(live);
         }
+        self.idle.lock().push((live, clock::now()));
+        None
     }
 
     /// Retires instances that have been idle for too long. Returns whether any are left.
@@ -135,6 +185,15 @@ impl Function {
             log.host(invocation, &cause.to_string());
         }
     }
+}
+
+/// Which tier of a function's two is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Home {
+    /// The one that suits its artifact.
+    Own,
+    /// The one with room for all.
+    Overflow,
 }
 
 /// What `Installed` is implemented on: the function behind a shared reference.

@@ -3,12 +3,12 @@
 use alula_types::limits::node;
 use alula_types::{Code, Contract, Fault};
 use wasi_preview1_component_adapter_provider as adapter;
-use wasmparser::{Encoding, Parser, Payload};
+use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::{Engine, component};
 use wit_component::ComponentEncoder;
 
-use crate::engine::Size;
+use crate::engine::{Calls, Cleaning};
 
 /// The kind of a preview 1 command.
 pub(crate) const PREVIEW1: &str = "module (preview 1)";
@@ -16,7 +16,12 @@ pub(crate) const PREVIEW1: &str = "module (preview 1)";
 /// An artifact in the form in which it is compiled.
 pub(crate) enum Form<'a> {
     /// A component, as it came or made from a module that carries its type.
-    Component(std::borrow::Cow<'a, [u8]>, &'static str),
+    Component {
+        bytes: std::borrow::Cow<'a, [u8]>,
+        /// What the artifact was, for people.
+        kind: &'static str,
+        calls: Calls,
+    },
     /// A preview 1 command module.
     Command(&'a [u8]),
 }
@@ -24,15 +29,23 @@ pub(crate) enum Form<'a> {
 impl Form<'_> {
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
-            Self::Component(bytes, _) => bytes,
+            Self::Component { bytes, .. } => bytes,
             Self::Command(bytes) => bytes,
         }
     }
 
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
-            Self::Component(_, kind) => kind,
+            Self::Component { kind, .. } => kind,
             Self::Command(_) => PREVIEW1,
+        }
+    }
+
+    /// Whether its code makes or takes asynchronous calls.
+    pub(crate) const fn calls(&self) -> Calls {
+        match self {
+            Self::Component { calls, .. } => *calls,
+            Self::Command(_) => Calls::Sequential,
         }
     }
 }
@@ -46,7 +59,7 @@ pub(crate) fn form(wasm: &[u8]) -> Result<Form<'_>, Fault> {
     }
     refuse_other_files(wasm)?;
     match scan(wasm)? {
-        Scan { encoding: Encoding::Component, .. } => Ok(Form::Component(wasm.into(), "component")),
+        Scan { encoding: Encoding::Component, .. } => Ok(component(wasm.into(), "component")),
         Scan { typed: true, command, .. } => encode(wasm, command),
         Scan { command: true, .. } => Ok(Form::Command(wasm)),
         Scan { .. } => Err(Fault::new(
@@ -54,6 +67,25 @@ pub(crate) fn form(wasm: &[u8]) -> Result<Form<'_>, Fault> {
             "the artifact is a core module without `_start` and without a component type",
         )),
     }
+}
+
+fn component<'a>(bytes: std::borrow::Cow<'a, [u8]>, kind: &'static str) -> Form<'a> {
+    let calls = if sequential(&bytes) { Calls::Sequential } else { Calls::Concurrent };
+    Form::Component { bytes, kind, calls }
+}
+
+/// Whether a component is valid without the asynchronous part of the component model. The bodies
+/// of its functions, most of its bytes, cannot tell and are not looked at. What is not valid at all
+/// is for the compiler to refuse.
+fn sequential(wasm: &[u8]) -> bool {
+    const ASYNC: WasmFeatures = WasmFeatures::CM_ASYNC
+        .union(WasmFeatures::CM_ASYNC_STACKFUL)
+        .union(WasmFeatures::CM_MORE_ASYNC_BUILTINS)
+        .union(WasmFeatures::CM_THREADING)
+        .union(WasmFeatures::CM_ERROR_CONTEXT);
+    let mut validator = Validator::new_with_features(WasmFeatures::all().difference(ASYNC));
+    let mut payloads = Parser::new(0).parse_all(wasm);
+    payloads.all(|payload| payload.is_ok_and(|payload| validator.payload(&payload).is_ok()))
 }
 
 fn refuse_other_files(wasm: &[u8]) -> Result<(), Fault> {
@@ -126,7 +158,7 @@ fn encode(wasm: &[u8], command: bool) -> Result<Form<'_>, Fault> {
         .and_then(|it| it.adapter(adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, preview1))
         .and_then(|mut it| it.encode());
     match encoded {
-        Ok(bytes) => Ok(Form::Component(bytes.into(), "module with a component type")),
+        Ok(bytes) => Ok(component(bytes.into(), "module with a component type")),
         Err(error) => {
             let text = format!("making a component of the module: {error:#}");
             Err(Fault::new(Code::ArtifactMalformed, text))
@@ -163,11 +195,11 @@ const ALWAYS: [&str; 8] = [
     "alula:js/",
 ];
 
-/// How much memory an instance of a component begins with.
-pub(crate) fn size(component: &component::Component) -> Size {
+/// How the places of a component's fresh instances are best made clean.
+pub(crate) fn cleaning(component: &component::Component) -> Cleaning {
     // A component that composes others does not say; those are made of small parts so far.
     let required = component.resources_required();
-    Size::of(required.and_then(|it| it.max_initial_memory_size).unwrap_or(0))
+    Cleaning::of(required.and_then(|it| it.max_initial_memory_size).unwrap_or(0))
 }
 
 /// A component's interfaces.
@@ -235,6 +267,25 @@ mod tests {
         assert_eq!(refusal(b"\0asm"), Code::ArtifactMalformed);
         assert_eq!(refusal(b"\0asm\x01\0\0\0"), Code::ExportMissing);
         assert_eq!(refusal(b"\0asm\x01\0\0\0\x01\xff"), Code::ArtifactMalformed);
+    }
+
+    #[test]
+    fn asynchronous_types_and_calls_make_a_component_concurrent() {
+        let calls = |text: &str| {
+            let wasm = wat::parse_str(text).expect("well-formed");
+            form(&wasm).expect("a component").calls()
+        };
+        assert_eq!(calls("(component)"), Calls::Sequential);
+        assert_eq!(calls("(component (type (func (param \"a\" u32))))"), Calls::Sequential);
+        for asynchronous in [
+            "(component (type (func async (param \"a\" u32))))",
+            "(component (type (stream u8)))",
+            "(component (component (type (future))))",
+            "(component (import \"a\" (instance (export \"b\" (func async)))))",
+            "(component (core func (canon task.cancel)))",
+        ] {
+            assert_eq!(calls(asynchronous), Calls::Concurrent, "{asynchronous}");
+        }
     }
 
     #[test]

@@ -24,32 +24,30 @@ mod reach;
 mod respond;
 mod run;
 mod stop;
+mod tier;
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use alula_capability::Host;
 use alula_policy::{Grants, HttpGrants};
 use alula_rt::TaskKind;
 use alula_sandbox::{BoxFuture, Installed, Report, Sandbox};
 use alula_telemetry::GuestLog;
-use alula_types::limits::node;
 use alula_types::{Code, Contract, Digest, Fault, Revision};
 use parking_lot::Mutex;
-use wasmtime::Engine;
 
 pub use compile::Compiler;
-pub use engine::{Profile, Reset};
+pub use engine::Profile;
 pub use reach::Reach;
 
-use cache::Cache;
-use engine::{Size, Ticker};
+use engine::{Cleaning, Ticker};
 use function::{Function, Handle};
 use guest::Shared;
 use inspect::Form;
-use loaded::Shelf;
 use logs::FunctionLog;
 use respond::Background;
+use tier::{Kind, Tier, Tiers};
 
 /// What a sandbox is opened with.
 pub struct Options {
@@ -62,8 +60,6 @@ pub struct Options {
     pub profile: Profile,
     /// How many guests run at once; see [`node::PLACES`].
     pub places: u32,
-    /// How a place is made clean after a guest.
-    pub reset: Reset,
     /// How to start the compile process.
     pub compiler: Compiler,
     /// Answers what guests call.
@@ -74,45 +70,15 @@ pub struct Options {
 
 /// What all functions of a sandbox share.
 pub(crate) struct Core {
-    cache: Cache,
+    tiers: Tiers,
     ticker: Ticker,
     background: Background,
-    small: Tier,
-    /// Made when the first large artifact comes.
-    large: OnceLock<Tier>,
-    profile: Profile,
-    places: u32,
-    reset: Reset,
-}
-
-/// An engine and what is loaded in it.
-pub(crate) struct Tier {
-    engine: Engine,
-    shelf: Shelf,
-}
-
-impl Tier {
-    fn open(profile: Profile, places: u32, reset: Reset, size: Size) -> Result<Self, Fault> {
-        let engine = engine::runner(profile, places, reset, size)?;
-        let linking = |error: wasmtime::Error| Fault::new(Code::Internal, format!("{error:#}"));
-        let shelf = Shelf::new(engine.clone(), node::LOADED).map_err(linking)?;
-        Ok(Self { engine, shelf })
-    }
 }
 
 impl Core {
-    /// The engine for artifacts of a size.
-    pub(crate) fn tier(&self, size: Size) -> Result<&Tier, Fault> {
-        if size == Size::Small {
-            return Ok(&self.small);
-        }
-        if let Some(tier) = self.large.get() {
-            return Ok(tier);
-        }
-        let tier = Tier::open(self.profile, self.places, self.reset, size)?;
-        self.ticker.add(tier.engine.clone());
-        // Two may come first at once; one of the tiers is dropped again.
-        Ok(self.large.get_or_init(|| tier))
+    /// The tier for a kind of artifacts.
+    pub(crate) fn tier(&self, kind: Kind) -> Result<&Tier, Fault> {
+        self.tiers.tier(kind, &self.ticker)
     }
 }
 
@@ -124,31 +90,20 @@ pub struct WasmSandbox {
     log: Arc<dyn GuestLog>,
     /// Keeps the threads for busy guests; dropped with the sandbox without waiting for them.
     threads: Option<tokio::runtime::Runtime>,
-    prepared: Mutex<std::collections::HashMap<Digest, (Report, Size)>>,
+    prepared: Mutex<std::collections::HashMap<Digest, (Report, Kind)>>,
     installed: Arc<Mutex<Vec<std::sync::Weak<Function>>>>,
 }
 
 impl WasmSandbox {
     /// Opens a sandbox. Must be called within a runtime, on which idle instances are looked after.
     pub fn open(options: Options) -> Result<Arc<Self>, Fault> {
-        let Options { profile, places, reset, .. } = options;
-        let small = Tier::open(profile, places, reset, Size::Small)?;
-        let cache = Cache::open(&options.cache, &options.key, &small.engine, profile)?;
+        let Options { profile, places, .. } = options;
+        let tiers = Tiers::open((&options.cache, &options.key), profile, places)?;
         let ticker = Ticker::start()?;
-        ticker.add(small.engine.clone());
         let threads = background_threads()?;
         let background = Background(threads.handle().clone());
         let sandbox = Arc::new(Self {
-            core: Arc::new(Core {
-                cache,
-                ticker,
-                background,
-                small,
-                large: OnceLock::new(),
-                profile,
-                places,
-                reset,
-            }),
+            core: Arc::new(Core { tiers, ticker, background }),
             compiler: options.compiler,
             host: options.host,
             log: options.log,
@@ -187,17 +142,19 @@ impl WasmSandbox {
             return Ok(Report { cached: true, ..report.clone() });
         }
         let form = inspect::form(wasm)?;
-        let cached = self.core.cache.get(&digest)?.is_some();
+        let cache = self.core.tiers.cache(form.calls());
+        let cached = cache.get(&digest)?.is_some();
         if !cached {
-            let draft = self.core.cache.draft(&digest);
-            let compiled = compile::compile(&self.compiler, self.core.profile, &form, &draft).await;
-            let taken = compiled.and_then(|()| self.core.cache.put(&digest, &draft));
+            let draft = cache.draft(&digest);
+            let profile = self.core.tiers.profile();
+            let compiled = compile::compile(&self.compiler, profile, &form, &draft).await;
+            let taken = compiled.and_then(|()| cache.put(&digest, &draft));
             // A failed compile may have left a part of a file.
             drop(std::fs::remove_file(&draft));
             taken?;
         }
-        let (report, size) = self.report(wasm, digest, &form, cached)?;
-        self.prepared.lock().insert(digest, (report.clone(), size));
+        let (report, kind) = self.report(wasm, digest, &form, cached)?;
+        self.prepared.lock().insert(digest, (report.clone(), kind));
         Ok(report)
     }
 
@@ -207,10 +164,10 @@ impl WasmSandbox {
         digest: Digest,
         form: &Form<'_>,
         cached: bool,
-    ) -> Result<(Report, Size), Fault> {
-        let mut size = Size::Small;
+    ) -> Result<(Report, Kind), Fault> {
+        let mut kind = Kind { calls: form.calls(), cleaning: Cleaning::Released };
         let gone = || Fault::new(Code::CompileFailed, "the compiled artifact vanished");
-        let entry = self.core.cache.get(&digest)?.ok_or_else(gone)?;
+        let entry = self.core.tiers.cache(kind.calls).get(&digest)?.ok_or_else(gone)?;
         let mut report = Report {
             digest,
             contract: Contract::WasiCli,
@@ -222,20 +179,23 @@ impl WasmSandbox {
             compiled_bytes: entry.size,
             cached,
         };
-        if let Form::Component(bytes, _) = form {
-            let component = self.core.small.shelf.component(&entry)?;
-            let engine = &self.core.small.engine;
-            let found = inspect::interfaces(engine, &component);
-            refuse_imports(&self.core, &component)?;
+        if let Form::Component { bytes, .. } = form {
+            let tier = self.core.tier(kind)?;
+            let component = tier.shelf.component(&entry)?;
+            let found = inspect::interfaces(&tier.engine, &component);
+            refuse_imports(tier, &component)?;
             report.contract = found.contract.ok_or_else(|| no_export(&found.exports))?;
             report.exports = found.exports;
             report.imports = found.imports.into_iter().map(needed_grant).collect();
             if report.contract != Contract::WasiCli {
                 report.reusable = inspect::reusable(bytes);
             }
-            size = inspect::size(&component);
+            // A command's one run is longer than the cleaning after it.
+            if report.contract != Contract::WasiCli {
+                kind.cleaning = inspect::cleaning(&component);
+            }
         }
-        Ok((report, size))
+        Ok((report, kind))
     }
 
     fn install_revision(
@@ -244,7 +204,7 @@ impl WasmSandbox {
         reach: Reach,
     ) -> Result<Arc<dyn Installed>, Fault> {
         let name = &revision.function;
-        let (report, size) =
+        let (report, kind) =
             self.prepared.lock().get(&revision.artifact).cloned().ok_or_else(|| {
                 Fault::new(Code::StartFailed, format!("the artifact of `{name}` was not prepared"))
             })?;
@@ -269,9 +229,13 @@ impl WasmSandbox {
             revision,
         };
         let module = report.kind == inspect::PREVIEW1;
-        let function =
-            Function::new(Arc::clone(&self.core), shared, report.contract, module, size)?;
-        let function = Arc::new(function);
+        // Instances that live long would hold places which fresh ones pass through quickly.
+        let kind = match &shared.revision.reuse {
+            alula_types::Reuse::Fresh => kind,
+            _ => Kind { cleaning: Cleaning::Released, ..kind },
+        };
+        let core = Arc::clone(&self.core);
+        let function = Arc::new(Function::new(core, shared, report.contract, module, kind));
         let mut installed = self.installed.lock();
         installed.retain(|function| function.strong_count() > 0);
         installed.push(Arc::downgrade(&function));
@@ -292,7 +256,7 @@ impl Sandbox for WasmSandbox {
     }
 
     fn places(&self) -> u32 {
-        self.core.places
+        self.core.tiers.places()
     }
 }
 
@@ -305,13 +269,13 @@ impl Drop for WasmSandbox {
 }
 
 /// Refuses a component that wants what nobody offers, naming all of it.
-fn refuse_imports(core: &Core, component: &wasmtime::component::Component) -> Result<(), Fault> {
-    let missing = inspect::unknown_imports(&core.small.engine, component);
+fn refuse_imports(tier: &Tier, component: &wasmtime::component::Component) -> Result<(), Fault> {
+    let missing = inspect::unknown_imports(&tier.engine, component);
     if !missing.is_empty() {
         let text = format!("the artifact imports what is not offered: {}", missing.join(", "));
         return Err(Fault::new(Code::ImportRefused, text));
     }
-    core.small.shelf.link(component).map(drop).map_err(|error| {
+    tier.shelf.link(component).map(drop).map_err(|error| {
         Fault::new(Code::ImportRefused, format!("linking the artifact: {error:#}"))
             .hint("it was built for a newer version of an interface; build it for an older one")
     })

@@ -19,10 +19,13 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre as P2Pre;
 use wasmtime_wasi_http::p3::bindings::ServicePre as P3Pre;
 
 use crate::cache::{Cache, Entry};
+use crate::cgi::{self, ModuleGuest};
 use crate::client;
 use crate::command::network;
+use crate::engine::Calls;
 use crate::guest::Guest;
 use crate::js;
+use crate::tier::{Kind, Room};
 
 /// How an artifact is called, with everything that can be looked up beforehand.
 pub(crate) enum Entrance {
@@ -33,12 +36,15 @@ pub(crate) enum Entrance {
     /// `wasi:cli/run`, 0.2 or 0.3.
     Command(InstancePre<Guest>),
     /// A preview 1 command.
-    Module(Module),
+    Module(wasmtime::InstancePre<ModuleGuest>),
 }
 
 /// An artifact in memory.
 pub(crate) struct Loaded {
     pub(crate) entrance: Entrance,
+    /// The engine it is loaded in.
+    pub(crate) engine: Engine,
+    pub(crate) room: Arc<Room>,
     bytes: u64,
     /// Nanoseconds after it was loaded.
     used_ns: AtomicU64,
@@ -63,6 +69,7 @@ pub(crate) type Place = ArcSwapOption<Loaded>;
 /// Everything in memory.
 pub(crate) struct Shelf {
     engine: Engine,
+    room: Arc<Room>,
     linker: Linker<Guest>,
     limit: ByteSize,
     held: Mutex<Held>,
@@ -72,9 +79,10 @@ pub(crate) struct Shelf {
 type Held = HashMap<Digest, (Weak<Loaded>, Vec<Weak<Place>>)>;
 
 impl Shelf {
-    pub(crate) fn new(engine: Engine, limit: ByteSize) -> wasmtime::Result<Self> {
-        let linker = linker(&engine)?;
-        Ok(Self { engine, linker, limit, held: Mutex::default() })
+    pub(crate) fn new(engine: Engine, kind: Kind, limit: ByteSize) -> wasmtime::Result<Self> {
+        let linker = linker(&engine, kind.calls)?;
+        let room = Room::of(kind.cleaning);
+        Ok(Self { engine, room, linker, limit, held: Mutex::default() })
     }
 
     /// Brings an artifact into memory for a place; shares it when it is there already.
@@ -151,14 +159,23 @@ impl Shelf {
             Fault::new(Code::StartFailed, format!("linking the artifact: {error:#}"))
         };
         let entrance = if module {
-            Entrance::Module(map_module(&self.engine, entry)?)
+            let module = map_module(&self.engine, entry)?;
+            let linker = cgi::module_linker(&self.engine).map_err(failed)?;
+            Entrance::Module(linker.instantiate_pre(&module).map_err(failed)?)
         } else {
             let component = self.component(entry)?;
             component.initialize_copy_on_write_image().map_err(failed)?;
             let pre = self.link(&component).map_err(failed)?;
             entrance(pre, contract).map_err(failed)?
         };
-        Ok(Loaded { entrance, bytes: entry.size, used_ns: AtomicU64::new(0), since: clock::now() })
+        Ok(Loaded {
+            entrance,
+            engine: self.engine.clone(),
+            room: Arc::clone(&self.room),
+            bytes: entry.size,
+            used_ns: AtomicU64::new(0),
+            since: clock::now(),
+        })
     }
 }
 
@@ -174,15 +191,21 @@ fn entrance(pre: InstancePre<Guest>, contract: Contract) -> wasmtime::Result<Ent
 }
 
 /// Everything a guest may import. What it may reach with it is decided call by call.
-fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
+fn linker(engine: &Engine, calls: Calls) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
+    // What follows puts some entries of ours in the place of the engine's.
+    linker.allow_shadowing(true);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    wasmtime_wasi::p3::add_to_linker(&mut linker)?;
-    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
-    network::link_lookups(&mut linker)?;
-    client::link(&mut linker)?;
-    js::link(&mut linker)?;
+    network::link_two(&mut linker)?;
+    client::link_two(&mut linker)?;
+    if calls == Calls::Concurrent {
+        wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+        wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+        network::link_three(&mut linker)?;
+        client::link_three(&mut linker)?;
+        js::link(&mut linker)?;
+    }
     Ok(linker)
 }
 

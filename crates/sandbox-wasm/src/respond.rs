@@ -24,25 +24,30 @@ use tokio::sync::oneshot;
 use crate::egress::{self, Broken};
 use crate::function::Function;
 use crate::pulse::Pulse;
-use crate::run::Answered;
+use crate::run::{Answered, Remains};
 
 /// A run with its life signs: ends it at its deadline and when nobody wants it any more.
 pub(crate) struct Watched {
-    run: Option<Boxed>,
-    timer: Option<(Instant, Boxed)>,
+    run: Option<Boxed<Option<Remains>>>,
+    timer: Option<(Instant, Boxed<()>)>,
     pulse: Arc<Pulse>,
 }
 
-type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 impl Watched {
-    pub(crate) fn new(run: impl Future<Output = ()> + Send + 'static, pulse: Arc<Pulse>) -> Self {
+    pub(crate) fn new(
+        run: impl Future<Output = Option<Remains>> + Send + 'static,
+        pulse: Arc<Pulse>,
+    ) -> Self {
         Self { run: Some(Box::pin(run)), timer: None, pulse }
     }
 
     /// Ends the run. Its store is dropped here, which frees the place.
     fn stop(&mut self) -> Poll<()> {
         self.run = None;
+        // Nobody has to be woken for it any more: the end of the response would do so.
+        drop(self.pulse.waker().take());
         Poll::Ready(())
     }
 
@@ -85,7 +90,11 @@ impl Future for Watched {
         pulse.poll_begins();
         let polled = run.as_mut().poll(cx);
         pulse.poll_ends();
-        if polled.is_ready() {
+        if let Poll::Ready(remains) = polled {
+            if let Some(remains) = remains {
+                // By the task that comes next on this thread, after the answer has been written.
+                spawn(TaskKind::Guest, async move { drop(remains) });
+            }
             return self.stop();
         }
         match self.poll_timer(cx) {

@@ -25,6 +25,7 @@ use crate::guest::{self, Guest};
 use crate::js;
 use crate::loaded::{Entrance, Loaded};
 use crate::pulse::Pulse;
+use crate::tier::Entered;
 
 /// Where a run sends its answer, once. Clones are the same place; when the last one is dropped
 /// without an answer, there is none.
@@ -60,6 +61,8 @@ pub(crate) struct Live {
     pub(crate) entry: Entry,
     pub(crate) born: Instant,
     pub(crate) served: u32,
+    /// Let go after the store, which is what takes the room.
+    _entered: Entered,
 }
 
 /// The exports of an instance.
@@ -68,10 +71,15 @@ pub(crate) enum Entry {
     Js(js::Function),
 }
 
-/// Runs one invocation from instance to settlement.
+/// What a run leaves behind when its instance is not kept for the next one: the instance, and what
+/// the invocation held (its place, its share of the settlement).
 ///
-/// Everything the invocation holds (its place, its share of the settlement) is let go when this
-/// ends or is dropped, and so is the instance, unless it is kept for the next one.
+/// Dropping it cleans the instance's place, which takes longer than most guests do: whoever waits
+/// for the answer comes first.
+#[expect(dead_code, reason = "held until it is dropped")]
+pub(crate) struct Remains(Live, Invocation, Running);
+
+/// Runs one invocation from instance to settlement.
 pub(crate) async fn run(
     function: Arc<Function>,
     loaded: Arc<Loaded>,
@@ -79,24 +87,27 @@ pub(crate) async fn run(
     pulse: Arc<Pulse>,
     running: Running,
     answer: Answer,
-) {
+) -> Option<Remains> {
     let call = guest::call_context(&function.shared, &invocation);
     let input = std::mem::replace(&mut invocation.input, Input::Json(Bytes::new()));
     // This share outlives the call: a run that fails says why before it is known to give no answer.
     let held = answer.clone();
     let result = match (&loaded.entrance, input) {
         (Entrance::Command(_) | Entrance::Module(_), Input::Http(request)) => {
-            crate::cgi::run(&function, &loaded, &call, &pulse, request, answer).await
+            crate::cgi::run(&function, &loaded, &call, &pulse, request, answer).await.map(|()| None)
         }
         (_, Input::Http(request)) => {
             serve(&function, &loaded, &call, &pulse, request, answer).await
         }
         (_, other) => Err(unsupported(&function, &other)),
     };
-    if let Err(fault) = result {
+    function.held(pulse.settlement.memory_peak_bytes.load(Relaxed));
+    let spent = result.unwrap_or_else(|fault| {
         pulse.ended(fault);
-    }
-    drop((held, running, invocation));
+        None
+    });
+    drop(held);
+    spent.map(|live| Remains(live, invocation, running))
 }
 
 fn unsupported(function: &Function, input: &Input) -> Fault {
@@ -119,15 +130,12 @@ async fn serve(
     pulse: &Arc<Pulse>,
     request: http::Request<alula_types::Body>,
     answer: Answer,
-) -> Result<(), Fault> {
+) -> Result<Option<Live>, Fault> {
     let mut live = obtain(function, loaded, context, pulse).await?;
     let called = call(&mut live, request, answer).await;
     live.store.data_mut().finish();
     match called {
-        Ok(()) => {
-            function.keep(live);
-            Ok(())
-        }
+        Ok(()) => Ok(function.keep(live)),
         Err(error) => {
             let fault = guest::failed(&live.store, &function.shared, &error);
             function.report(context.invocation, &fault, &error);
@@ -152,40 +160,72 @@ async fn obtain(
         return Ok(live);
     }
     let since = clock::now();
+    let mut made = instantiate(function, loaded, context, pulse).await;
+    if let Err(NotMade::Full) = made
+        && let Some(loaded) = function.overflow(&pulse.settlement).await?
+    {
+        made = instantiate(function, &loaded, context, pulse).await;
+    }
+    pulse.settlement.instantiate_ns.store(nanos(clock::now() - since), Relaxed);
+    if pulse.settlement.start() == Start::None {
+        pulse.settlement.started_as(Start::Fresh);
+    }
+    made.map_err(|not_made| match not_made {
+        NotMade::Full => no_place(function),
+        NotMade::Failed(mut store, error) => {
+            let fault = guest::failed(&store, &function.shared, &error);
+            store.data_mut().finish();
+            function.report(context.invocation, &fault, &error);
+            fault
+        }
+    })
+}
+
+/// Why there is no instance.
+enum NotMade {
+    /// The tier has no room for another one.
+    Full,
+    Failed(Box<Store<Guest>>, wasmtime::Error),
+}
+
+async fn instantiate(
+    function: &Function,
+    loaded: &Loaded,
+    context: &CallContext,
+    pulse: &Arc<Pulse>,
+) -> Result<Live, NotMade> {
+    let entered = loaded.room.enter().ok_or(NotMade::Full)?;
     let guest = Guest::new(&function.shared, context, Arc::clone(pulse));
-    let mut store = guest::store(&function.engine, &function.shared, guest);
+    let mut store = guest::store(&loaded.engine, &function.shared, guest);
     let entry = match &loaded.entrance {
         Entrance::Http(pre) => pre.instantiate_async(&mut store).await.map(Entry::Http),
         Entrance::Js(pre) => pre.instantiate_async(&mut store).await.map(Entry::Js),
         Entrance::Command(_) | Entrance::Module(_) => unreachable!("commands are run by `cgi`"),
     };
-    let now = clock::now();
-    pulse.settlement.instantiate_ns.store(nanos(now - since), Relaxed);
-    if pulse.settlement.start() == Start::None {
-        pulse.settlement.started_as(Start::Fresh);
-    }
     match entry {
-        Ok(entry) => Ok(Live { store, entry, born: now, served: 0 }),
-        Err(error) => {
-            let fault = not_started(&store, function, &error);
-            store.data_mut().finish();
-            function.report(context.invocation, &fault, &error);
-            Err(fault)
-        }
+        Ok(entry) => Ok(Live { store, entry, born: clock::now(), served: 0, _entered: entered }),
+        Err(error) if is_full(&error) => Err(NotMade::Full),
+        Err(error) => Err(NotMade::Failed(Box::new(store), error)),
     }
 }
 
+fn is_full(error: &wasmtime::Error) -> bool {
+    error.is::<wasmtime::PoolConcurrencyLimitError>()
+}
+
+fn no_place(function: &Function) -> Fault {
+    let name = &function.shared.revision.function;
+    Fault::new(Code::NoCapacity, format!("no place for `{name}` in the engine's pool"))
+        .retry_after(std::time::Duration::from_secs(1))
+}
+
+/// The fault of a command that could not be started, or failed.
 pub(crate) fn not_started(
     store: &Store<Guest>,
     function: &Function,
     error: &wasmtime::Error,
 ) -> Fault {
-    if error.is::<wasmtime::PoolConcurrencyLimitError>() {
-        let name = &function.shared.revision.function;
-        return Fault::new(Code::NoCapacity, format!("no place for `{name}` in the engine's pool"))
-            .retry_after(std::time::Duration::from_secs(1));
-    }
-    guest::failed(store, &function.shared, error)
+    if is_full(error) { no_place(function) } else { guest::failed(store, &function.shared, error) }
 }
 
 /// Calls the instance. Resolves when the guest has no work left; the answer is sent before.

@@ -14,7 +14,7 @@ use super::preview1;
 use super::state::{ModuleState, State};
 use super::{Options, ending};
 use crate::client;
-use crate::engine::{self, Profile};
+use crate::engine::{self, Calls, Profile};
 use crate::inspect::{self, Form};
 
 /// Runs the command; the result is its exit code.
@@ -25,9 +25,9 @@ pub(super) async fn execute(options: Options) -> Result<u8, Fault> {
             .hint("give the path of a `.wasm` file")
     })?;
     let form = inspect::form(&wasm)?;
-    let engine = engine::compiler(Profile::Command).map_err(internal)?;
+    let engine = engine::compiler(Profile::Command, form.calls()).map_err(internal)?;
     match &form {
-        Form::Component(bytes, _) => component(&engine, bytes, &options).await,
+        Form::Component { bytes, calls, .. } => component(&engine, *calls, bytes, &options).await,
         Form::Command(bytes) => module(&engine, bytes, &options).await,
     }
 }
@@ -55,7 +55,12 @@ async fn module(engine: &Engine, wasm: &[u8], options: &Options) -> Result<u8, F
     Ok(run.await.map_or_else(|error| ending::code(file, &error), |()| 0))
 }
 
-async fn component(engine: &Engine, wasm: &[u8], options: &Options) -> Result<u8, Fault> {
+async fn component(
+    engine: &Engine,
+    calls: Calls,
+    wasm: &[u8],
+    options: &Options,
+) -> Result<u8, Fault> {
     let file = &options.file;
     let component = kept::compile::<Component>(engine, wasm, options.kept.as_ref())
         .map_err(|error| refused(file, wasm, &error))?;
@@ -66,7 +71,7 @@ async fn component(engine: &Engine, wasm: &[u8], options: &Options) -> Result<u8
     }
     let mut store = Store::new(engine, State::new(options)?);
     store.limiter(|state| &mut state.limits);
-    let linker = interfaces(engine, store.data().network.is_some()).map_err(internal)?;
+    let linker = interfaces(engine, calls, store.data().network.is_some()).map_err(internal)?;
     let pre = linker.instantiate_pre(&component).map_err(|error| {
         // The imports are of known interfaces, so one of them has a function or a type we do not
         // offer.
@@ -98,16 +103,29 @@ async fn run_three(store: &mut Store<State>, pre: component::InstancePre<State>)
 
 /// Everything a command may import, whether granted or not: what is not granted is refused when it
 /// is used, because the common language runtimes import all of it.
-fn interfaces(engine: &Engine, checked: bool) -> wasmtime::Result<component::Linker<State>> {
+fn interfaces(
+    engine: &Engine,
+    calls: Calls,
+    checked: bool,
+) -> wasmtime::Result<component::Linker<State>> {
     let mut linker = component::Linker::new(engine);
+    // What follows puts some entries of ours in the place of the engine's.
+    linker.allow_shadowing(true);
     p2::add_to_linker_async(&mut linker)?;
-    p3::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
-    client::link(&mut linker)?;
-    filesystem::link(&mut linker)?;
+    client::link_two(&mut linker)?;
+    filesystem::link_two(&mut linker)?;
     if checked {
-        network::link_lookups(&mut linker)?;
+        network::link_two(&mut linker)?;
+    }
+    if calls == Calls::Concurrent {
+        p3::add_to_linker(&mut linker)?;
+        wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+        client::link_three(&mut linker)?;
+        filesystem::link_three(&mut linker)?;
+        if checked {
+            network::link_three(&mut linker)?;
+        }
     }
     Ok(linker)
 }

@@ -16,17 +16,18 @@ use super::state::State;
 const TYPES: [&str; 2] = ["wasi:filesystem/types@0.2.12", "wasi:filesystem/types@0.3.0"];
 const REMOVE: &str = "[method]descriptor.remove-directory-at";
 
-/// Puts our functions in the place of the engine's.
-pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    linker.allow_shadowing(true);
+/// Puts our function of WASI 0.2 in the place of the engine's.
+pub(super) fn link_two(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.instance(TYPES[0])?.func_wrap_async(REMOVE, |mut store, (fd, path)| {
         Box::new(async move { Ok((remove_two(store.data_mut(), fd, path).await?,)) })
-    })?;
+    })
+}
+
+/// The same for WASI 0.3.
+pub(super) fn link_three(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.instance(TYPES[1])?.func_wrap_concurrent(REMOVE, |store, (fd, path)| {
         Box::pin(async move { Ok((remove_three(store, fd, path).await?,)) })
-    })?;
-    linker.allow_shadowing(false);
-    Ok(())
+    })
 }
 
 async fn remove_two(
@@ -82,6 +83,7 @@ mod tests {
                 linker.instance(name).expect("an instance").func_wrap(REMOVE, |_, (): ()| Ok(()));
             assert!(twice.is_err(), "the engine has {name} under another version");
         }
-        link(&mut linker).expect("shadowed");
+        linker.allow_shadowing(true);
+        link_two(&mut linker).and_then(|()| link_three(&mut linker)).expect("shadowed");
     }
 }

@@ -161,7 +161,8 @@ mod tests {
     #[test]
     fn what_was_kept_is_taken_and_what_was_planted_is_not() {
         let dir = tempfile::tempdir().expect("a folder");
-        let engine = crate::engine::compiler(Profile::Command).expect("an engine");
+        let calls = crate::engine::Calls::Sequential;
+        let engine = crate::engine::compiler(Profile::Command, calls).expect("an engine");
         let wasm = wat::parse_str("(module (func (export \"_start\")))").expect("valid");
         let shelf = Shelf::open(&engine, &kept(dir.path()), &wasm).expect("a shelf");
         assert!(shelf.take::<Module>(&engine).is_none(), "nothing is there yet");

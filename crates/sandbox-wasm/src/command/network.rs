@@ -134,13 +134,14 @@ pub(crate) trait Networked: WasiSocketsView + 'static {
     fn network(&self) -> Option<Arc<Network>>;
 }
 
-/// Puts the checked lookups in the place of the engine's.
-pub(crate) fn link_lookups<T: Networked>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    linker.allow_shadowing(true);
-    p2::add_to_linker::<T, Lookups>(linker, view)?;
-    p3::add_to_linker::<T, Lookups>(linker, view)?;
-    linker.allow_shadowing(false);
-    Ok(())
+/// Puts the checked lookups of WASI 0.2 in the place of the engine's.
+pub(crate) fn link_two<T: Networked>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    p2::add_to_linker::<T, Lookups>(linker, view)
+}
+
+/// The same for WASI 0.3.
+pub(crate) fn link_three<T: Networked>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    p3::add_to_linker::<T, Lookups>(linker, view)
 }
 
 struct Lookups;
