@@ -151,6 +151,12 @@ impl Cleaning {
         }
     }
 
+    /// Whether waiting for a place is better than one without kept pages: faulting a large heap in
+    /// takes longer than most requests do.
+    pub(crate) const fn waits(self) -> bool {
+        matches!(self, Self::LargeCopied)
+    }
+
     /// How many places keep their pages, and so how many guests may be in the tier at once. `None`
     /// when no place keeps any.
     pub(crate) fn places(self) -> Option<u32> {

@@ -21,6 +21,8 @@ pub(crate) enum Form<'a> {
         /// What the artifact was, for people.
         kind: &'static str,
         calls: Calls,
+        /// Of its largest memory, when an instance begins.
+        memory_bytes: u64,
     },
     /// A preview 1 command module.
     Command(&'a [u8]),
@@ -48,6 +50,15 @@ impl Form<'_> {
             Self::Command(_) => Calls::Sequential,
         }
     }
+
+    /// How the places of its fresh instances are best made clean.
+    pub(crate) const fn cleaning(&self) -> Cleaning {
+        match self {
+            Self::Component { memory_bytes, .. } => Cleaning::of(*memory_bytes),
+            // A command's one run is longer than the cleaning after it.
+            Self::Command(_) => Cleaning::Released,
+        }
+    }
 }
 
 /// Finds out what the bytes are and brings them into the form in which they are compiled.
@@ -59,8 +70,10 @@ pub(crate) fn form(wasm: &[u8]) -> Result<Form<'_>, Fault> {
     }
     refuse_other_files(wasm)?;
     match scan(wasm)? {
-        Scan { encoding: Encoding::Component, .. } => Ok(component(wasm.into(), "component")),
-        Scan { typed: true, command, .. } => encode(wasm, command),
+        Scan { encoding: Encoding::Component, memory_bytes, .. } => {
+            Ok(component(wasm.into(), "component", memory_bytes))
+        }
+        Scan { typed: true, command, memory_bytes, .. } => encode(wasm, command, memory_bytes),
         Scan { command: true, .. } => Ok(Form::Command(wasm)),
         Scan { .. } => Err(Fault::new(
             Code::ExportMissing,
@@ -69,9 +82,13 @@ pub(crate) fn form(wasm: &[u8]) -> Result<Form<'_>, Fault> {
     }
 }
 
-fn component<'a>(bytes: std::borrow::Cow<'a, [u8]>, kind: &'static str) -> Form<'a> {
+fn component<'a>(
+    bytes: std::borrow::Cow<'a, [u8]>,
+    kind: &'static str,
+    memory_bytes: u64,
+) -> Form<'a> {
     let calls = if sequential(&bytes) { Calls::Sequential } else { Calls::Concurrent };
-    Form::Component { bytes, kind, calls }
+    Form::Component { bytes, kind, calls, memory_bytes }
 }
 
 /// Whether a component is valid without the asynchronous part of the component model. The bodies
@@ -114,13 +131,17 @@ struct Scan {
     typed: bool,
     /// Exports `_start`.
     command: bool,
+    /// The largest memory of its modules, as they begin. The engine does not say for components
+    /// that link several modules, as those of Python do.
+    memory_bytes: u64,
 }
 
 fn scan(wasm: &[u8]) -> Result<Scan, Fault> {
     let malformed = |error: wasmparser::BinaryReaderError| {
         Fault::new(Code::ArtifactMalformed, format!("reading the artifact: {error}"))
     };
-    let mut scan = Scan { encoding: Encoding::Module, typed: false, command: false };
+    let mut scan =
+        Scan { encoding: Encoding::Module, typed: false, command: false, memory_bytes: 0 };
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(wasm) {
         match payload.map_err(malformed)? {
@@ -134,6 +155,14 @@ fn scan(wasm: &[u8]) -> Result<Scan, Fault> {
             Payload::CustomSection(section) if section.name().starts_with("component-type") => {
                 scan.typed = true;
             }
+            Payload::MemorySection(section) => {
+                for memory in section {
+                    let memory = memory.map_err(malformed)?;
+                    let page = 1_u64.checked_shl(memory.page_size_log2.unwrap_or(16)).unwrap_or(0);
+                    let bytes = memory.initial.saturating_mul(page);
+                    scan.memory_bytes = scan.memory_bytes.max(bytes);
+                }
+            }
             Payload::ExportSection(section) if depth == 1 => {
                 for export in section {
                     scan.command |= export.map_err(malformed)?.name == "_start";
@@ -146,7 +175,7 @@ fn scan(wasm: &[u8]) -> Result<Scan, Fault> {
 }
 
 /// Makes a component of a module that carries its component type (as wit-bindgen emits).
-fn encode(wasm: &[u8], command: bool) -> Result<Form<'_>, Fault> {
+fn encode(wasm: &[u8], command: bool, memory_bytes: u64) -> Result<Form<'_>, Fault> {
     let preview1 = if command {
         adapter::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER
     } else {
@@ -158,7 +187,7 @@ fn encode(wasm: &[u8], command: bool) -> Result<Form<'_>, Fault> {
         .and_then(|it| it.adapter(adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, preview1))
         .and_then(|mut it| it.encode());
     match encoded {
-        Ok(bytes) => Ok(component(bytes.into(), "module with a component type")),
+        Ok(bytes) => Ok(component(bytes.into(), "module with a component type", memory_bytes)),
         Err(error) => {
             let text = format!("making a component of the module: {error:#}");
             Err(Fault::new(Code::ArtifactMalformed, text))
@@ -194,13 +223,6 @@ const ALWAYS: [&str; 8] = [
     "wasi:sockets/",
     "alula:js/",
 ];
-
-/// How the places of a component's fresh instances are best made clean.
-pub(crate) fn cleaning(component: &component::Component) -> Cleaning {
-    // A component that composes others does not say; those are made of small parts so far.
-    let required = component.resources_required();
-    Cleaning::of(required.and_then(|it| it.max_initial_memory_size).unwrap_or(0))
-}
 
 /// A component's interfaces.
 pub(crate) struct Interfaces {
@@ -286,6 +308,15 @@ mod tests {
         ] {
             assert_eq!(calls(asynchronous), Calls::Concurrent, "{asynchronous}");
         }
+    }
+
+    #[test]
+    fn the_largest_memory_of_all_modules_counts() {
+        let text = "(component (core module (memory 1)) (core module (memory 300) (memory 2)))";
+        let wasm = wat::parse_str(text).expect("well-formed");
+        let form = form(&wasm).expect("a component");
+        assert!(matches!(form, Form::Component { memory_bytes: 0x12c_0000, .. }));
+        assert_eq!(form.cleaning(), Cleaning::LargeCopied);
     }
 
     #[test]

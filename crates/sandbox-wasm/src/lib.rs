@@ -165,7 +165,7 @@ impl WasmSandbox {
         form: &Form<'_>,
         cached: bool,
     ) -> Result<(Report, Kind), Fault> {
-        let mut kind = Kind { calls: form.calls(), cleaning: Cleaning::Released };
+        let mut kind = Kind { calls: form.calls(), cleaning: form.cleaning() };
         let gone = || Fault::new(Code::CompileFailed, "the compiled artifact vanished");
         let entry = self.core.tiers.cache(kind.calls).get(&digest)?.ok_or_else(gone)?;
         let mut report = Report {
@@ -190,9 +190,8 @@ impl WasmSandbox {
             if report.contract != Contract::WasiCli {
                 report.reusable = inspect::reusable(bytes);
             }
-            // A command's one run is longer than the cleaning after it.
-            if report.contract != Contract::WasiCli {
-                kind.cleaning = inspect::cleaning(&component);
+            if report.contract == Contract::WasiCli {
+                kind.cleaning = Cleaning::Released;
             }
         }
         Ok((report, kind))

@@ -194,7 +194,7 @@ async fn instantiate(
     context: &CallContext,
     pulse: &Arc<Pulse>,
 ) -> Result<Live, NotMade> {
-    let entered = loaded.room.enter().ok_or(NotMade::Full)?;
+    let entered = loaded.room.enter().await.ok_or(NotMade::Full)?;
     let guest = Guest::new(&function.shared, context, Arc::clone(pulse));
     let mut store = guest::store(&loaded.engine, &function.shared, guest);
     let entry = match &loaded.entrance {

@@ -1,6 +1,7 @@
 //! Why a guest's run ended, and which public error that is: the one table of traps and errors.
 
 use alula_types::{Code, Fault, FunctionName};
+use wasmtime::component::ResourceTableError;
 use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
@@ -105,8 +106,9 @@ fn trapped(function: &FunctionName, trap: Trap) -> Fault {
 
 fn other(function: &FunctionName, error: &wasmtime::Error) -> Fault {
     let text = format!("{:#}", error);
+    let full = matches!(error.downcast_ref(), Some(ResourceTableError::Full));
     // The engine has no types for these; the texts are checked by the tests of each limit.
-    if text.contains("fuel") || text.contains("handle") && text.contains("limit") {
+    if full || text.contains("fuel") || text.contains("handle") && text.contains("limit") {
         let text = format!("`{function}` passed a limit of its host calls");
         return Fault::new(Code::HostCallLimit, text);
     }
