@@ -114,13 +114,28 @@ pub(crate) struct Dev {
     #[arg(default_value = ".")]
     pub(crate) dir: PathBuf,
 
-    /// Where to listen; port 0 takes any free port
-    #[arg(long, value_name = "HOST:PORT", default_value = DEFAULT_LISTEN)]
-    pub(crate) listen: String,
+    #[command(flatten)]
+    pub(crate) listen: Listen,
 
     /// Apply the values of [overlay.NAME]
     #[arg(long, value_name = "NAME")]
     pub(crate) overlay: Option<String>,
+}
+
+/// Where a server listens, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Listen {
+    /// Where to listen; port 0 takes any free port
+    #[arg(long = "listen", value_name = "HOST:PORT", default_value = DEFAULT_LISTEN)]
+    pub(crate) address: String,
+
+    /// Serve HTTPS with this certificate chain (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key (PEM, unencrypted)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
 }
 
 /// Nothing listens on a public address unless told to.
@@ -195,9 +210,8 @@ Examples:
 
 The first line on standard error is `Serving http://HOST:PORT/`.")]
 pub(crate) struct ServeComponent {
-    /// Where to listen; port 0 takes any free port
-    #[arg(long, value_name = "HOST:PORT", default_value = DEFAULT_LISTEN)]
-    pub(crate) listen: String,
+    #[command(flatten)]
+    pub(crate) listen: Listen,
 
     #[command(flatten)]
     pub(crate) reach: Reach,
@@ -254,6 +268,16 @@ mod tests {
             let help = command.render_long_help().to_string();
             assert!(help.contains("Examples:\n  alula "), "{help}");
         }
+    }
+
+    #[test]
+    fn a_certificate_needs_its_key() {
+        for args in [["dev", "--tls-cert", "a"], ["dev", "--tls-key", "a"]] {
+            let error = parse(&args).unwrap_err().to_string();
+            assert!(error.contains("--tls-"), "{error}");
+        }
+        let both = ["serve-component", "--tls-cert", "a", "--tls-key", "b", "c.wasm"];
+        parse(&both).unwrap();
     }
 
     #[test]

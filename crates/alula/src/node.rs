@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use alula_capability::Host;
 use alula_dispatch::Dispatcher;
-use alula_gateway::{Answered, Gateway, Observer, Options};
+use alula_gateway::{Answered, Gateway, Observer, Options, TlsFiles};
 use alula_rt::{CancellationToken, TaskKind};
 use alula_sandbox_wasm::{Compiler, Profile, WasmSandbox};
 use alula_telemetry::lines::Answer;
@@ -16,7 +16,7 @@ use alula_types::limits::{GatewayLimits, node};
 use alula_types::usage::UsageSink;
 use alula_types::{Code, Fault};
 
-use crate::cli::COMPILE;
+use crate::cli::{COMPILE, Listen};
 use crate::signals::Signals;
 
 /// Opens the sandbox that keeps its compiled artifacts in a data folder.
@@ -51,8 +51,8 @@ pub(crate) fn silent() -> Arc<dyn GuestLog> {
 
 /// What a gateway of this program needs to know.
 pub(crate) struct Edge {
-    /// Where to listen.
-    pub(crate) listen: SocketAddr,
+    /// Where to listen, and how.
+    pub(crate) socket: Socket,
     /// The limits of its connections.
     pub(crate) limits: GatewayLimits,
     /// Takes usage records.
@@ -64,8 +64,8 @@ pub(crate) struct Edge {
 /// Binds a gateway without routes.
 pub(crate) async fn gateway(edge: Edge, dispatcher: &Arc<Dispatcher>) -> Result<Gateway, Fault> {
     let options = Options {
-        listen: edge.listen,
-        tls: None,
+        listen: edge.socket.address,
+        tls: edge.socket.tls,
         limits: edge.limits,
         proxies: Vec::new(),
         usage: edge.usage,
@@ -100,8 +100,29 @@ pub(crate) fn serve(
     }
 }
 
+/// Where a gateway listens, and how.
+#[derive(Clone)]
+pub(crate) struct Socket {
+    address: SocketAddr,
+    tls: Option<TlsFiles>,
+}
+
+impl Socket {
+    /// What the command line asks for.
+    pub(crate) fn of(listen: &Listen) -> Result<Self, Fault> {
+        let files = listen.tls_cert.clone().zip(listen.tls_key.clone());
+        let tls = files.map(|(certificate, key)| TlsFiles { certificate, key });
+        Ok(Self { address: address(&listen.address)?, tls })
+    }
+
+    /// The beginning of the URLs it serves, once it is bound.
+    pub(crate) const fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+}
+
 /// Reads `HOST:PORT`.
-pub(crate) fn address(text: &str) -> Result<SocketAddr, Fault> {
+fn address(text: &str) -> Result<SocketAddr, Fault> {
     let wrong = |why: String| {
         Fault::new(Code::SocketRefused, format!("`{text}` is not an address to listen on: {why}"))
             .hint("write HOST:PORT, for example 127.0.0.1:8080 or [::1]:0")

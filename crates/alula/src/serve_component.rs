@@ -20,7 +20,7 @@ use alula_types::{
 };
 
 use crate::cli::ServeComponent;
-use crate::node::{self, Edge};
+use crate::node::{self, Edge, Socket};
 use crate::reach;
 use crate::signals::Signals;
 use crate::terminal::Terminal;
@@ -31,7 +31,7 @@ pub(crate) async fn run(
     signals: &Signals,
     terminal: Terminal,
 ) -> Result<(), Fault> {
-    let listen = node::address(&options.listen)?;
+    let socket = Socket::of(&options.listen)?;
     let wasm = read(&options.file)?;
     let (log, writer) = log(terminal);
     let sandbox = node::sandbox(&toolchain::cache_dir()?, log)?;
@@ -48,11 +48,12 @@ pub(crate) async fn run(
     dispatcher.install(revision, installed);
     let limits = GatewayLimits::DEFAULT;
     let grace = limits.grace;
-    let edge = Edge { listen, limits, usage: Arc::new(Nowhere), observer: None };
+    let scheme = socket.scheme();
+    let edge = Edge { socket, limits, usage: Arc::new(Nowhere), observer: None };
     let gateway = node::gateway(edge, &dispatcher).await?;
     gateway.set_routes(everything(function));
     // The first line on standard error: programs that start us wait for exactly this.
-    let _ = writeln!(std::io::stderr(), "Serving http://{}/", gateway.local_addr());
+    let _ = writeln!(std::io::stderr(), "Serving {scheme}://{}/", gateway.local_addr());
     node::serve(gateway, sandbox, grace, signals).await;
     writer.finish().await;
     Ok(())

@@ -22,7 +22,7 @@ use futures_util::{Stream, StreamExt as _};
 
 use crate::builds::Built;
 use crate::cli::Dev;
-use crate::node;
+use crate::node::{self, Socket};
 use crate::project::{DotEnv, Project};
 use crate::signals::Signals;
 use crate::terminal::Terminal;
@@ -39,12 +39,12 @@ const USAGE_FILE: u64 = 16 << 20;
 /// Serves an app until a signal ends it.
 pub(crate) async fn run(options: &Dev, signals: &Signals, terminal: Terminal) -> Result<(), Fault> {
     let overlay = options.overlay.as_deref();
-    let listen = node::address(&options.listen)?;
+    let socket = Socket::of(&options.listen)?;
     let project = Project::load(&options.dir, overlay, DotEnv::Read)?;
     std::fs::create_dir_all(project.data()).map_err(|error| unwritable(&project, &error))?;
     let (lines, writer) = printer(terminal);
     let (usage, usage_writer) = usage_file(&project)?;
-    let session = Session::open(project, listen, terminal, &lines, usage).await;
+    let session = Session::open(project, socket, terminal, &lines, usage).await;
     let ended = match session {
         Ok((session, gateway)) => {
             let serving = node::serve(gateway, session.sandbox(), session::GRACE, signals);

@@ -1,7 +1,6 @@
 //! What `alula dev` serves and says: installs what was built, keeps what was good, prints it all.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,7 @@ use serde_json::Value;
 
 use super::{Round, page};
 use crate::builds::{self, Audience, Built};
-use crate::node::{self, Edge, Printer};
+use crate::node::{self, Edge, Printer, Socket};
 use crate::project::Project;
 use crate::terminal::{Terminal, describe};
 use crate::{routes, wire};
@@ -35,6 +34,8 @@ pub(crate) struct Session {
     sandbox: Arc<WasmSandbox>,
     dispatcher: Arc<Dispatcher>,
     gateway: Handle,
+    /// `http` or `https`.
+    scheme: &'static str,
     /// What serves each function.
     serving: BTreeMap<FunctionName, RevisionId>,
     /// Why a function could not be built, in the last round it was tried.
@@ -46,15 +47,16 @@ impl Session {
     /// Binds the gateway and installs what was good the last time.
     pub(crate) async fn open(
         project: Project,
-        listen: SocketAddr,
+        socket: Socket,
         terminal: Terminal,
         lines: &Arc<Lines>,
         usage: Arc<Lines>,
     ) -> Result<(Self, Gateway), Fault> {
         let sandbox = node::sandbox(&project.data(), Arc::clone(lines) as _)?;
         let dispatcher = Dispatcher::new(sandbox.places());
+        let scheme = socket.scheme();
         let edge = Edge {
-            listen,
+            socket,
             limits: GatewayLimits { grace: GRACE, ..GatewayLimits::DEFAULT },
             usage,
             observer: Some(Arc::new(Printer(Arc::clone(lines)))),
@@ -67,6 +69,7 @@ impl Session {
             sandbox,
             dispatcher,
             gateway: gateway.handle(),
+            scheme,
             serving: BTreeMap::new(),
             faults: BTreeMap::new(),
             round_started: clock::now(),
@@ -214,7 +217,7 @@ impl Session {
     }
 
     fn say_serving(&self) {
-        let url = format!("http://{}", self.gateway.local_addr());
+        let url = format!("{}://{}", self.scheme, self.gateway.local_addr());
         let mut text = format!("Serving {} on {url}\n", self.project.manifest.app.name);
         for (route, target) in routes::listed(&self.project.manifest) {
             text.push_str(&format!("  {route} -> {target}\n"));

@@ -21,8 +21,8 @@ impl Served {
         let mut child = command(args).stderr(Stdio::piped()).spawn().expect("the program starts");
         let stderr = Lines::read(child.stderr.take().expect("it is piped"));
         let first = stderr.find(0, |line| Some(line.to_owned())).expect("it says where it serves");
-        let address = first.strip_prefix("Serving http://").and_then(|rest| rest.strip_suffix('/'));
-        let address = address.and_then(|address| address.parse().ok());
+        let url = first.strip_prefix("Serving ").and_then(|rest| rest.strip_suffix('/'));
+        let address = url.and_then(|url| url.split_once("://")?.1.parse().ok());
         let address = address.unwrap_or_else(|| panic!("the first line is `{first}`"));
         Self { child, stderr, address }
     }
@@ -54,6 +54,49 @@ fn components_of_both_kinds_are_served_at_every_path() {
             assert_eq!(served.get(path).status, 200, "{guest:?} {path}");
         }
     }
+}
+
+#[test]
+fn a_certificate_makes_it_https_with_http_2_for_those_who_speak_it() {
+    if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
+        eprintln!("skipped: `curl` is not installed");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("made");
+    let (certificate, key) = (file("certificate.pem"), file("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).expect("written");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
+    let flags = ["--tls-cert", &certificate, "--tls-key", &key];
+    let served = Served::start(&flags, Guest::Http);
+    let at = format!("localhost:{0}:{1}", served.address.port(), served.address.ip());
+    let url = format!("https://localhost:{}/", served.address.port());
+    for (version, number) in [("--http1.1", "1.1"), ("--http2", "2")] {
+        let asked = Command::new("curl")
+            .args(["--silent", "--show-error", "--cacert", &certificate, "--resolve", &at, version])
+            .args(["--write-out", "%{http_version}", &url])
+            .output()
+            .expect("curl starts");
+        let said = String::from_utf8_lossy(&asked.stdout);
+        assert_eq!(said, format!("hello\n{number}"), "{asked:?}");
+    }
+    // Who does not trust the certificate gets nothing.
+    let asked = Command::new("curl").args(["--silent", "--resolve", &at, &url]).output();
+    assert!(asked.is_ok_and(|asked| !asked.status.success() && asked.stdout.is_empty()));
+}
+
+#[test]
+fn a_certificate_that_is_not_there_is_told() {
+    let flags = ["--tls-cert", "/nowhere.pem", "--tls-key", "/nowhere.key"];
+    let path = Guest::Http.path();
+    let path = path.to_str().expect("the repository's path is text");
+    let args =
+        [["serve-component", "--listen", "127.0.0.1:0"].as_slice(), &flags, &[path]].concat();
+    let ended = command(args).output().expect("the program starts");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(said.contains("/nowhere.pem") && said.contains("ALULA-E"), "{said}");
 }
 
 #[test]
