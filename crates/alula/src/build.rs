@@ -27,7 +27,8 @@ impl Audience for Board {
 pub(crate) async fn run(options: &Build, terminal: Terminal) -> Result<bool, Fault> {
     let overlay = options.overlay.as_deref();
     let project = Arc::new(Project::load(&options.dir, overlay, DotEnv::LeaveOut)?);
-    let sandbox: Arc<dyn Sandbox> = node::sandbox(&project.data(), node::silent())?;
+    let sandbox: Arc<dyn Sandbox> =
+        node::sandbox(&project.data(), node::profile(false), node::silent())?;
     let audience: Arc<dyn Audience> = Arc::new(Board::new(terminal));
     let results: BTreeMap<_, _> =
         builds::all(&project, &sandbox, &audience, terminal.err_colour).collect().await;

@@ -117,6 +117,10 @@ pub(crate) struct Dev {
     #[command(flatten)]
     pub(crate) listen: Listen,
 
+    /// Compile guests for finding faults: slower code, and backtraces with source lines
+    #[arg(long)]
+    pub(crate) debug: bool,
+
     /// Apply the values of [overlay.NAME]
     #[arg(long, value_name = "NAME")]
     pub(crate) overlay: Option<String>,
@@ -212,6 +216,10 @@ The first line on standard error is `Serving http://HOST:PORT/`.")]
 pub(crate) struct ServeComponent {
     #[command(flatten)]
     pub(crate) listen: Listen,
+
+    /// Compile guests for finding faults: slower code, and backtraces with source lines
+    #[arg(long)]
+    pub(crate) debug: bool,
 
     #[command(flatten)]
     pub(crate) reach: Reach,

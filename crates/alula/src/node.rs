@@ -20,19 +20,28 @@ use crate::cli::{COMPILE, Listen};
 use crate::signals::Signals;
 
 /// Opens the sandbox that keeps its compiled artifacts in a data folder.
-pub(crate) fn sandbox(data: &Path, log: Arc<dyn GuestLog>) -> Result<Arc<WasmSandbox>, Fault> {
+pub(crate) fn sandbox(
+    data: &Path,
+    profile: Profile,
+    log: Arc<dyn GuestLog>,
+) -> Result<Arc<WasmSandbox>, Fault> {
     let program = std::env::current_exe().map_err(|error| {
         Fault::new(Code::FileRefused, format!("finding this program's own file: {error}"))
     })?;
     WasmSandbox::open(alula_sandbox_wasm::Options {
         cache: data.join("compiled"),
         key: data.join("compiled.key"),
-        profile: Profile::Standard,
+        profile,
         places: node::PLACES,
         compiler: Compiler { program, args: vec![COMPILE.into()] },
         host: host(),
         log,
     })
+}
+
+/// How guests are compiled, from the flag `--debug`.
+pub(crate) const fn profile(debug: bool) -> Profile {
+    if debug { Profile::Debug } else { Profile::Standard }
 }
 
 /// The provider of everything that guests may call.

@@ -34,7 +34,7 @@ pub(crate) async fn run(
     let socket = Socket::of(&options.listen)?;
     let wasm = read(&options.file)?;
     let (log, writer) = log(terminal);
-    let sandbox = node::sandbox(&toolchain::cache_dir()?, log)?;
+    let sandbox = node::sandbox(&toolchain::cache_dir()?, node::profile(options.debug), log)?;
     let report = sandbox.prepare(&wasm).await?;
     drop(wasm);
     if report.contract == Contract::WasiCli {

@@ -22,7 +22,8 @@ use crate::tier::Kind;
 pub enum Profile {
     /// Optimised code, memories from a pool.
     Standard,
-    /// Unoptimised code with debug information, memories on demand.
+    /// Unoptimised code whose backtraces name source lines where the artifact has them; memories on
+    /// demand.
     Debug,
     /// Optimised code that cannot be interrupted, for a command that has a process to itself.
     Command,
@@ -83,7 +84,9 @@ fn compile_config(profile: Profile, calls: Calls) -> Config {
     config.wasm_backtrace_max_frames(NonZeroUsize::new(20));
     match profile {
         Profile::Standard => config.cranelift_opt_level(wasmtime::OptLevel::Speed),
-        Profile::Debug => config.cranelift_opt_level(wasmtime::OptLevel::None).debug_info(true),
+        Profile::Debug => config
+            .cranelift_opt_level(wasmtime::OptLevel::None)
+            .wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Enable),
         // Its stack goes to a person, with the lines of the source where the file has them.
         Profile::Command => config.wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Enable),
     };

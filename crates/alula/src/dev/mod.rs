@@ -44,7 +44,11 @@ pub(crate) async fn run(options: &Dev, signals: &Signals, terminal: Terminal) ->
     std::fs::create_dir_all(project.data()).map_err(|error| unwritable(&project, &error))?;
     let (lines, writer) = printer(terminal);
     let (usage, usage_writer) = usage_file(&project)?;
-    let session = Session::open(project, socket, terminal, &lines, usage).await;
+    let profile = node::profile(options.debug);
+    let session = match node::sandbox(&project.data(), profile, Arc::clone(&lines) as _) {
+        Ok(sandbox) => Session::open(project, sandbox, socket, terminal, &lines, usage).await,
+        Err(fault) => Err(fault),
+    };
     let ended = match session {
         Ok((session, gateway)) => {
             let serving = node::serve(gateway, session.sandbox(), session::GRACE, signals);

@@ -47,12 +47,12 @@ impl Session {
     /// Binds the gateway and installs what was good the last time.
     pub(crate) async fn open(
         project: Project,
+        sandbox: Arc<WasmSandbox>,
         socket: Socket,
         terminal: Terminal,
         lines: &Arc<Lines>,
         usage: Arc<Lines>,
     ) -> Result<(Self, Gateway), Fault> {
-        let sandbox = node::sandbox(&project.data(), Arc::clone(lines) as _)?;
         let dispatcher = Dispatcher::new(sandbox.places());
         let scheme = socket.scheme();
         let edge = Edge {

@@ -87,6 +87,16 @@ fn a_certificate_makes_it_https_with_http_2_for_those_who_speak_it() {
 }
 
 #[test]
+fn guests_compiled_for_finding_faults_are_served_and_bounded_alike() {
+    for guest in [Guest::Http, Guest::HttpP3] {
+        let served = Served::start(&["--debug"], guest);
+        assert_eq!(served.get("/").status, 200, "{guest:?}");
+        assert_eq!(served.get("/?do=panic").status, 502, "{guest:?}");
+        assert_eq!(served.get("/").status, 200, "{guest:?}");
+    }
+}
+
+#[test]
 fn a_certificate_that_is_not_there_is_told() {
     let flags = ["--tls-cert", "/nowhere.pem", "--tls-key", "/nowhere.key"];
     let path = Guest::Http.path();
