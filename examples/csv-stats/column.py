@@ -2,10 +2,16 @@
 
 import heapq
 import math
+from hashlib import blake2b
 
 # Different values are counted exactly up to this many; beyond, they are estimated within about 3 %.
 SKETCH = 4096
 HASHES = 1 << 32
+
+
+def spread(value):
+    """A number below HASHES that tells nothing of the value; `hash` of short texts lies too close."""
+    return int.from_bytes(blake2b(value.encode(), digest_size=4).digest())
 
 
 class Column:
@@ -29,7 +35,7 @@ class Column:
         self._missing += len(values) - len(present)
         if not present:
             return
-        self._smallest.update(hash(value) % HASHES for value in set(present))
+        self._smallest.update(map(spread, set(present)))
         if len(self._smallest) > SKETCH:
             self._smallest = set(heapq.nsmallest(SKETCH, self._smallest))
         if self._numeric:

@@ -156,7 +156,7 @@ pub(crate) struct Reach {
     #[arg(long, value_name = "HOST::GUEST[:ro]", value_parser = parse_dir)]
     pub(crate) dir: Vec<Dir>,
 
-    /// Let the guest make HTTP requests: to these hosts, or anywhere
+    /// Let the guest make HTTP requests: to `--allow-http=HOST,…`, or anywhere
     #[arg(
         long,
         value_name = "HOST,…",
@@ -167,7 +167,7 @@ pub(crate) struct Reach {
     )]
     pub(crate) allow_http: Vec<String>,
 
-    /// Let the guest use TCP, UDP and DNS: with these peers, or anywhere
+    /// Let the guest use TCP, UDP and DNS: with `--allow-net=HOST:PORT,…`, or anywhere
     #[arg(
         long,
         value_name = "HOST:PORT,…",

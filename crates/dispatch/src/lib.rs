@@ -111,7 +111,7 @@ impl Function {
     fn try_admit(&self, node: &Dispatcher) -> Option<Place> {
         let own = Arc::clone(&self.places).try_acquire_owned().ok()?;
         let shared = Arc::clone(&node.node).try_acquire_owned().ok()?;
-        Some(Place::holding((own, shared)))
+        Some(Place::holding(own, shared))
     }
 
     async fn wait(
@@ -135,7 +135,7 @@ impl Function {
             Fault::new(Code::QueueTimedOut, format!("no place for `{name}` within {waited} ms"))
                 .retry_after(RETRY_AFTER)
         })?;
-        Ok(Place::holding((own, shared)))
+        Ok(Place::holding(own, shared))
     }
 
     fn enter_queue(&self) -> Option<Waiting<'_>> {

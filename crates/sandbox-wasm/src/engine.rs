@@ -140,9 +140,13 @@ impl Cleaning {
     /// From here on an image counts as large. CPython's has 16 MiB, QuickJS's less than 2.
     const LARGE_BYTES: u64 = 4 << 20;
 
-    /// For fresh instances whose largest memory begins with this many bytes.
-    pub(crate) const fn of(initial_memory_bytes: u64) -> Self {
-        if initial_memory_bytes >= Self::LARGE_BYTES { Self::LargeCopied } else { Self::Copied }
+    /// For fresh instances with so many memories, of which the largest begins with so many bytes.
+    pub(crate) const fn of(memories: u32, initial_memory_bytes: u64) -> Self {
+        match initial_memory_bytes {
+            _ if memories > COPIED_MEMORIES_MAX => Self::Released,
+            Self::LARGE_BYTES.. => Self::LargeCopied,
+            _ => Self::Copied,
+        }
     }
 
     /// The most that an instance may hold at its peak for its kind to stay.
@@ -177,18 +181,24 @@ impl Cleaning {
 /// The pool. Figures behind the settings: `docs/decisions/005-pool.md`.
 fn pool(places: u32, cleaning: Cleaning) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
-    // One instance may have several stacks, each of a task that waits.
-    pool.total_stacks(places.saturating_mul(2));
     let kept_places = cleaning.places();
-    let places = kept_places.map_or(places, |kept| kept.max(SHARDED));
+    let places = match cleaning {
+        Cleaning::Copied => kept_places.unwrap_or(places).max(SHARDED),
+        Cleaning::LargeCopied | Cleaning::Released => kept_places.unwrap_or(places),
+    };
+    // A counter of guests stands in front of the pools that keep pages. What a component may have
+    // is multiplied by it, so that nothing runs dry in the midst of making an instance.
+    let total = |most: u32, without: u32| kept_places.map_or(without, |kept| kept * most);
     pool.total_component_instances(places);
-    pool.total_core_instances(places.saturating_mul(4));
-    pool.total_memories(places + places / 2);
-    pool.total_tables(places.saturating_mul(2));
+    pool.total_core_instances(total(CORE_INSTANCES_MAX, places.saturating_mul(4)));
+    pool.total_memories(total(COPIED_MEMORIES_MAX, places + places / 2).max(places));
+    pool.total_tables(total(TABLES_MAX, places.saturating_mul(2)));
+    // A component may have several: one for each of its tasks that wait.
+    pool.total_stacks(places.saturating_mul(2).max(256));
     pool.total_gc_heaps(places);
-    pool.max_core_instances_per_component(200);
+    pool.max_core_instances_per_component(CORE_INSTANCES_MAX);
     pool.max_memories_per_component(32);
-    pool.max_tables_per_component(64);
+    pool.max_tables_per_component(TABLES_MAX);
     pool.max_memories_per_module(2);
     pool.max_tables_per_module(4);
     pool.table_elements(100_000);
@@ -210,6 +220,12 @@ fn pool(places: u32, cleaning: Cleaning) -> PoolingAllocationConfig {
     pool
 }
 
+/// Core instances of one component; CPython's has 15.
+const CORE_INSTANCES_MAX: u32 = 200;
+/// Tables of one component.
+const TABLES_MAX: u32 = 64;
+/// Memories of a component in a tier that keeps pages; nearly all have one.
+const COPIED_MEMORIES_MAX: u32 = 4;
 /// From so many places on the engine divides them among the threads, so that a thread finds the
 /// place again that it has just cleaned, still in its processor's cache.
 const SHARDED: u32 = 128;

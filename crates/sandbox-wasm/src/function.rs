@@ -72,18 +72,17 @@ impl Function {
         }
     }
 
-    /// The same in the tier that has room for all, or none when this is the function's own.
+    /// The same in the tier that has room for all.
     pub(crate) async fn overflow(
         self: &Arc<Self>,
         settlement: &alula_types::Settlement,
-    ) -> Result<Option<Arc<Loaded>>, Fault> {
-        if self.kind_at(Home::Own).cleaning == Cleaning::Released {
-            return Ok(None);
-        }
-        match self.overflow.load_full() {
-            Some(loaded) => Ok(Some(loaded)),
-            None => self.load_at(Home::Overflow, settlement).await.map(Some),
-        }
+    ) -> Result<Arc<Loaded>, Fault> {
+        let loaded = match self.overflow.load_full() {
+            Some(loaded) => loaded,
+            None => self.load_at(Home::Overflow, settlement).await?,
+        };
+        loaded.touch();
+        Ok(loaded)
     }
 
     async fn load_at(
@@ -102,7 +101,7 @@ impl Function {
                 loading.await.map_err(|_| Fault::plain(Code::Internal))??
             }
         };
-        settlement.load_ns.store(nanos(clock::now() - since), Relaxed);
+        settlement.load_ns.fetch_add(nanos(clock::now() - since), Relaxed);
         settlement.started_as(Start::Cold);
         Ok(loaded)
     }
@@ -112,7 +111,13 @@ impl Function {
         let kind = self.kind_at(home);
         let cache = self.core.tiers.cache(kind.calls);
         let shelf = &self.core.tier(kind)?.shelf;
-        shelf.load(cache, digest, self.module, self.contract, self.place_at(home))
+        let place = self.place_at(home);
+        let loaded = shelf.load(cache, digest, self.module, self.contract, place)?;
+        if self.kind_at(home) != kind {
+            // It was seen to grow meanwhile: this one is for the invocation that waits for it.
+            place.store(None);
+        }
+        Ok(loaded)
     }
 
     const fn place_at(&self, home: Home) -> &Arc<Place> {

@@ -21,11 +21,19 @@ pub(crate) enum Form<'a> {
         /// What the artifact was, for people.
         kind: &'static str,
         calls: Calls,
-        /// Of its largest memory, when an instance begins.
-        memory_bytes: u64,
+        memories: Memories,
     },
     /// A preview 1 command module.
     Command(&'a [u8]),
+}
+
+/// The memories that a component's modules define.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Memories {
+    count: u32,
+    /// Of the largest, when an instance begins. The engine does not say for components that link
+    /// several modules, as those of Python do.
+    bytes_max: u64,
 }
 
 impl Form<'_> {
@@ -54,7 +62,7 @@ impl Form<'_> {
     /// How the places of its fresh instances are best made clean.
     pub(crate) const fn cleaning(&self) -> Cleaning {
         match self {
-            Self::Component { memory_bytes, .. } => Cleaning::of(*memory_bytes),
+            Self::Component { memories, .. } => Cleaning::of(memories.count, memories.bytes_max),
             // A command's one run is longer than the cleaning after it.
             Self::Command(_) => Cleaning::Released,
         }
@@ -70,10 +78,10 @@ pub(crate) fn form(wasm: &[u8]) -> Result<Form<'_>, Fault> {
     }
     refuse_other_files(wasm)?;
     match scan(wasm)? {
-        Scan { encoding: Encoding::Component, memory_bytes, .. } => {
-            Ok(component(wasm.into(), "component", memory_bytes))
+        Scan { encoding: Encoding::Component, memories, .. } => {
+            Ok(component(wasm.into(), "component", memories))
         }
-        Scan { typed: true, command, memory_bytes, .. } => encode(wasm, command, memory_bytes),
+        Scan { typed: true, command, memories, .. } => encode(wasm, command, memories),
         Scan { command: true, .. } => Ok(Form::Command(wasm)),
         Scan { .. } => Err(Fault::new(
             Code::ExportMissing,
@@ -85,15 +93,15 @@ pub(crate) fn form(wasm: &[u8]) -> Result<Form<'_>, Fault> {
 fn component<'a>(
     bytes: std::borrow::Cow<'a, [u8]>,
     kind: &'static str,
-    memory_bytes: u64,
+    memories: Memories,
 ) -> Form<'a> {
     let calls = if sequential(&bytes) { Calls::Sequential } else { Calls::Concurrent };
-    Form::Component { bytes, kind, calls, memory_bytes }
+    Form::Component { bytes, kind, calls, memories }
 }
 
-/// Whether a component is valid without the asynchronous part of the component model. The bodies
-/// of its functions, most of its bytes, cannot tell and are not looked at. What is not valid at all
-/// is for the compiler to refuse.
+/// Whether a component is valid without the asynchronous part of the component model and without
+/// the interfaces that are linked with it only. The bodies of its functions, most of its bytes,
+/// cannot tell and are not looked at. What is not valid at all is for the compiler to refuse.
 fn sequential(wasm: &[u8]) -> bool {
     const ASYNC: WasmFeatures = WasmFeatures::CM_ASYNC
         .union(WasmFeatures::CM_ASYNC_STACKFUL)
@@ -102,7 +110,26 @@ fn sequential(wasm: &[u8]) -> bool {
         .union(WasmFeatures::CM_ERROR_CONTEXT);
     let mut validator = Validator::new_with_features(WasmFeatures::all().difference(ASYNC));
     let mut payloads = Parser::new(0).parse_all(wasm);
-    payloads.all(|payload| payload.is_ok_and(|payload| validator.payload(&payload).is_ok()))
+    payloads.all(|payload| {
+        payload.is_ok_and(|payload| !names_async(&payload) && validator.payload(&payload).is_ok())
+    })
+}
+
+/// Whether a section names an interface of WASI 0.3 or of the platform's own, whose functions are
+/// not all asynchronous.
+fn names_async(payload: &Payload<'_>) -> bool {
+    let named = |name: &str| {
+        name.starts_with("alula:") || name.starts_with("wasi:") && name.contains("@0.3.")
+    };
+    match payload {
+        Payload::ComponentImportSection(section) => {
+            section.clone().into_iter().flatten().any(|import| named(import.name.name))
+        }
+        Payload::ComponentExportSection(section) => {
+            section.clone().into_iter().flatten().any(|export| named(export.name.name))
+        }
+        _ => false,
+    }
 }
 
 fn refuse_other_files(wasm: &[u8]) -> Result<(), Fault> {
@@ -122,8 +149,12 @@ fn refuse_other_files(wasm: &[u8]) -> Result<(), Fault> {
         return Err(malformed("the artifact is WebAssembly text")
             .hint("turn it into binary first, for example with `wasm-tools parse`"));
     }
-    Err(malformed("the artifact does not begin with the WebAssembly magic number `\\0asm`"))
+    Err(malformed("the artifact does not begin with the WebAssembly magic number `\\0asm`")
+        .hint("give the `.wasm` file that a build made; this file is something else"))
 }
+
+/// Components within components: composition makes a handful, and each costs memory to look at.
+const DEPTH_MAX: u32 = 100;
 
 struct Scan {
     encoding: Encoding,
@@ -131,17 +162,19 @@ struct Scan {
     typed: bool,
     /// Exports `_start`.
     command: bool,
-    /// The largest memory of its modules, as they begin. The engine does not say for components
-    /// that link several modules, as those of Python do.
-    memory_bytes: u64,
+    memories: Memories,
 }
 
 fn scan(wasm: &[u8]) -> Result<Scan, Fault> {
     let malformed = |error: wasmparser::BinaryReaderError| {
         Fault::new(Code::ArtifactMalformed, format!("reading the artifact: {error}"))
     };
-    let mut scan =
-        Scan { encoding: Encoding::Module, typed: false, command: false, memory_bytes: 0 };
+    let mut scan = Scan {
+        encoding: Encoding::Module,
+        typed: false,
+        command: false,
+        memories: Memories::default(),
+    };
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(wasm) {
         match payload.map_err(malformed)? {
@@ -150,6 +183,10 @@ fn scan(wasm: &[u8]) -> Result<Scan, Fault> {
                     scan.encoding = encoding;
                 }
                 depth += 1;
+                if depth > DEPTH_MAX {
+                    let text = format!("the artifact nests components more than {DEPTH_MAX} deep");
+                    return Err(Fault::new(Code::ArtifactMalformed, text));
+                }
             }
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::CustomSection(section) if section.name().starts_with("component-type") => {
@@ -160,7 +197,8 @@ fn scan(wasm: &[u8]) -> Result<Scan, Fault> {
                     let memory = memory.map_err(malformed)?;
                     let page = 1_u64.checked_shl(memory.page_size_log2.unwrap_or(16)).unwrap_or(0);
                     let bytes = memory.initial.saturating_mul(page);
-                    scan.memory_bytes = scan.memory_bytes.max(bytes);
+                    scan.memories.count = scan.memories.count.saturating_add(1);
+                    scan.memories.bytes_max = scan.memories.bytes_max.max(bytes);
                 }
             }
             Payload::ExportSection(section) if depth == 1 => {
@@ -175,7 +213,7 @@ fn scan(wasm: &[u8]) -> Result<Scan, Fault> {
 }
 
 /// Makes a component of a module that carries its component type (as wit-bindgen emits).
-fn encode(wasm: &[u8], command: bool, memory_bytes: u64) -> Result<Form<'_>, Fault> {
+fn encode(wasm: &[u8], command: bool, memories: Memories) -> Result<Form<'_>, Fault> {
     let preview1 = if command {
         adapter::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER
     } else {
@@ -187,7 +225,7 @@ fn encode(wasm: &[u8], command: bool, memory_bytes: u64) -> Result<Form<'_>, Fau
         .and_then(|it| it.adapter(adapter::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, preview1))
         .and_then(|mut it| it.encode());
     match encoded {
-        Ok(bytes) => Ok(component(bytes.into(), "module with a component type", memory_bytes)),
+        Ok(bytes) => Ok(component(bytes.into(), "module with a component type", memories)),
         Err(error) => {
             let text = format!("making a component of the module: {error:#}");
             Err(Fault::new(Code::ArtifactMalformed, text))
@@ -305,9 +343,26 @@ mod tests {
             "(component (component (type (future))))",
             "(component (import \"a\" (instance (export \"b\" (func async)))))",
             "(component (core func (canon task.cancel)))",
+            "(component (import \"wasi:random/random@0.3.0\" (instance)))",
         ] {
             assert_eq!(calls(asynchronous), Calls::Concurrent, "{asynchronous}");
         }
+    }
+
+    #[test]
+    fn components_nested_without_end_are_refused() {
+        let nested = |depth: usize| {
+            let empty = wat::parse_str("(component)").expect("well-formed");
+            let bytes = (1..depth).fold(empty.clone(), |inner, _| {
+                // Section 4 is a component; its length in two bytes of LEB128.
+                let length = u16::try_from(inner.len()).expect("short");
+                let [low, high] = [(length & 0x7f) as u8 | 0x80, (length >> 7) as u8];
+                [empty.as_slice(), &[4, low, high], &inner].concat()
+            });
+            form(&bytes).map(|form| form.calls())
+        };
+        assert_eq!(nested(100).ok(), Some(Calls::Sequential));
+        assert_eq!(nested(101).err().map(|fault| fault.code), Some(Code::ArtifactMalformed));
     }
 
     #[test]
@@ -315,7 +370,8 @@ mod tests {
         let text = "(component (core module (memory 1)) (core module (memory 300) (memory 2)))";
         let wasm = wat::parse_str(text).expect("well-formed");
         let form = form(&wasm).expect("a component");
-        assert!(matches!(form, Form::Component { memory_bytes: 0x12c_0000, .. }));
+        let Form::Component { memories, .. } = &form else { panic!("a component") };
+        assert_eq!(*memories, Memories { count: 3, bytes_max: 300 << 16 });
         assert_eq!(form.cleaning(), Cleaning::LargeCopied);
     }
 

@@ -15,6 +15,7 @@ use futures_util::task::AtomicWaker;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::stop::Stop;
+use crate::tier::Room;
 
 /// The life signs of one run.
 pub(crate) struct Pulse {
@@ -32,6 +33,11 @@ pub(crate) struct Pulse {
     /// Why the run ended, once it did for a reason of its own.
     end: OnceLock<Fault>,
     waker: AtomicWaker,
+    /// The room that the guest is in, if it matters to others whether it waits for something.
+    room: OnceLock<Arc<Room>>,
+    /// The guest gave up its thread in the midst of its work.
+    yielded: AtomicBool,
+    resting: AtomicBool,
 }
 
 const ANSWERING: u8 = 0;
@@ -55,6 +61,9 @@ impl Pulse {
             phase: AtomicU8::new(ANSWERING),
             end: OnceLock::new(),
             waker: AtomicWaker::new(),
+            room: OnceLock::new(),
+            yielded: AtomicBool::new(false),
+            resting: AtomicBool::new(false),
         })
     }
 
@@ -102,8 +111,35 @@ impl Pulse {
         self.end.get()
     }
 
+    /// Notes in which room the guest is.
+    pub(crate) fn entered(&self, room: &Arc<Room>) {
+        if room.waits() {
+            // A guest enters one room only.
+            let _ = self.room.set(Arc::clone(room));
+        }
+    }
+
+    /// Notes that the guest is not done: it waits for something, unless it only gave up its thread.
+    pub(crate) fn pending(&self) {
+        if let Some(room) = self.room.get()
+            && !self.yielded.swap(false, Relaxed)
+            && !self.resting.swap(true, Relaxed)
+        {
+            room.rest(true);
+        }
+    }
+
+    fn rested(&self) {
+        if let Some(room) = self.room.get()
+            && self.resting.swap(false, Relaxed)
+        {
+            room.rest(false);
+        }
+    }
+
     /// Notes that a poll of the run begins on this thread.
     pub(crate) fn poll_begins(&self) {
+        self.rested();
         self.poll_began_ns.store(thread_cpu_ns(), Relaxed);
     }
 
@@ -121,6 +157,7 @@ impl Pulse {
 
     /// Whether the guest has to stop, asked from within its own run at each epoch.
     pub(crate) fn check(&self) -> Result<(), Stop> {
+        self.yielded.store(true, Relaxed);
         let used = self.cpu_ns();
         let in_one_go = used - self.cpu_before_ns.load(Relaxed);
         if in_one_go >= nanos(BUSY_AFTER) {
@@ -143,6 +180,12 @@ impl Pulse {
     /// Whether the run is one that computes for long; asking forgets it.
     pub(crate) fn take_busy(&self) -> bool {
         self.busy.load(Relaxed) && self.busy.swap(false, Relaxed)
+    }
+}
+
+impl Drop for Pulse {
+    fn drop(&mut self) {
+        self.rested();
     }
 }
 

@@ -29,6 +29,8 @@ use crate::run::{Answered, Remains};
 /// A run with its life signs: ends it at its deadline and when nobody wants it any more.
 pub(crate) struct Watched {
     run: Option<Boxed<Option<Remains>>>,
+    /// What an ended run left.
+    remains: Option<Remains>,
     timer: Option<(Instant, Boxed<()>)>,
     pulse: Arc<Pulse>,
 }
@@ -40,7 +42,7 @@ impl Watched {
         run: impl Future<Output = Option<Remains>> + Send + 'static,
         pulse: Arc<Pulse>,
     ) -> Self {
-        Self { run: Some(Box::pin(run)), timer: None, pulse }
+        Self { run: Some(Box::pin(run)), remains: None, timer: None, pulse }
     }
 
     /// Ends the run. Its store is dropped here, which frees the place.
@@ -91,15 +93,15 @@ impl Future for Watched {
         let polled = run.as_mut().poll(cx);
         pulse.poll_ends();
         if let Poll::Ready(remains) = polled {
-            if let Some(remains) = remains {
-                // By the task that comes next on this thread, after the answer has been written.
-                spawn(TaskKind::Guest, async move { drop(remains) });
-            }
+            self.remains = remains;
             return self.stop();
         }
         match self.poll_timer(cx) {
             Poll::Ready(()) => self.overdue(),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => {
+                self.pulse.pending();
+                Poll::Pending
+            }
         }
     }
 }
@@ -151,7 +153,7 @@ pub(crate) async fn respond(
     let pulse = Arc::clone(&run.pulse);
     let mut wanted = Wanted(Some(Arc::clone(&pulse)));
     let (answered, rest) = match first(&mut run, &mut answer).await {
-        First::Answer(answered, done) => (Some(answered), (!done).then_some(run)),
+        First::Answer(answered) => (Some(answered), Some(run)),
         First::None => (None, None),
         First::Busy => {
             function.core.background.take(run);
@@ -167,8 +169,8 @@ pub(crate) async fn respond(
 }
 
 enum First {
-    /// The answer, and whether the run has ended.
-    Answer(Answered, bool),
+    /// The answer.
+    Answer(Answered),
     /// The run ended without an answer.
     None,
     /// The run computes for long.
@@ -179,7 +181,7 @@ async fn first(run: &mut Watched, answer: &mut oneshot::Receiver<Answered>) -> F
     poll_fn(|cx| {
         let done = run.poll_unpin(cx).is_ready();
         match answer.try_recv() {
-            Ok(answered) => Poll::Ready(First::Answer(answered, done)),
+            Ok(answered) => Poll::Ready(First::Answer(answered)),
             Err(_) if done => Poll::Ready(First::None),
             Err(_) if run.pulse.take_busy() => Poll::Ready(First::Busy),
             Err(_) => Poll::Pending,
@@ -196,7 +198,7 @@ fn silent(pulse: &Pulse) -> Fault {
     })
 }
 
-/// Makes the outcome of an answer. What the run still does, it does as a task.
+/// Makes the outcome of an answer. What the run still does or leaves is for a task.
 fn finish(
     function: &Function,
     answered: Answered,
@@ -227,8 +229,13 @@ fn finish(
         // Nothing has been sent yet, so the client can still be told.
         Gathered::Failed(fault) => return Err(*fault),
     };
-    if let Some(run) = run {
-        function.core.background.detach(run);
+    match run {
+        // By the task that comes next on this thread, after the answer has been written.
+        Some(Watched { run: None, remains: Some(remains), .. }) => {
+            drop(spawn(TaskKind::Guest, async move { drop(remains) }));
+        }
+        Some(Watched { run: None, .. }) | None => {}
+        Some(run) => function.core.background.detach(run),
     }
     Ok(Outcome::Http(http::Response::from_parts(head, body)))
 }

@@ -107,6 +107,7 @@ pub(crate) async fn run(
         None
     });
     drop(held);
+    invocation.place.worked();
     spent.map(|live| Remains(live, invocation, running))
 }
 
@@ -159,14 +160,13 @@ async fn obtain(
         pulse.settlement.started_as(Start::Warm);
         return Ok(live);
     }
-    let since = clock::now();
     let mut made = instantiate(function, loaded, context, pulse).await;
     if let Err(NotMade::Full) = made
-        && let Some(loaded) = function.overflow(&pulse.settlement).await?
+        && loaded.room.is_bounded()
     {
+        let loaded = function.overflow(&pulse.settlement).await?;
         made = instantiate(function, &loaded, context, pulse).await;
     }
-    pulse.settlement.instantiate_ns.store(nanos(clock::now() - since), Relaxed);
     if pulse.settlement.start() == Start::None {
         pulse.settlement.started_as(Start::Fresh);
     }
@@ -194,7 +194,9 @@ async fn instantiate(
     context: &CallContext,
     pulse: &Arc<Pulse>,
 ) -> Result<Live, NotMade> {
-    let entered = loaded.room.enter().await.ok_or(NotMade::Full)?;
+    let entered = loaded.room.enter(&pulse.settlement).await.ok_or(NotMade::Full)?;
+    pulse.entered(&loaded.room);
+    let since = clock::now();
     let guest = Guest::new(&function.shared, context, Arc::clone(pulse));
     let mut store = guest::store(&loaded.engine, &function.shared, guest);
     let entry = match &loaded.entrance {
@@ -202,9 +204,14 @@ async fn instantiate(
         Entrance::Js(pre) => pre.instantiate_async(&mut store).await.map(Entry::Js),
         Entrance::Command(_) | Entrance::Module(_) => unreachable!("commands are run by `cgi`"),
     };
+    let now = clock::now();
+    pulse.settlement.instantiate_ns.store(nanos(now - since), Relaxed);
     match entry {
-        Ok(entry) => Ok(Live { store, entry, born: clock::now(), served: 0, _entered: entered }),
-        Err(error) if is_full(&error) => Err(NotMade::Full),
+        Ok(entry) => Ok(Live { store, entry, born: now, served: 0, _entered: entered }),
+        Err(error) if is_full(&error) => {
+            store.data_mut().finish();
+            Err(NotMade::Full)
+        }
         Err(error) => Err(NotMade::Failed(Box::new(store), error)),
     }
 }

@@ -3,13 +3,15 @@
 
 use std::path::Path;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use alula_rt::clock;
 use alula_types::limits::node;
-use alula_types::{Code, Fault};
+use alula_types::usage::nanos;
+use alula_types::{Code, Fault, Settlement};
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Engine;
 
@@ -39,6 +41,7 @@ pub(crate) struct Tiers {
     caches: [Cache; Calls::ALL.len()],
     /// By [`Calls`], then [`Cleaning`].
     made: [[OnceLock<Tier>; Cleaning::ALL.len()]; Calls::ALL.len()],
+    making: Mutex<()>,
 }
 
 impl Tiers {
@@ -52,7 +55,7 @@ impl Tiers {
             Cache::open(folder, key, &engine, profile)
         };
         let caches = [open(Calls::Sequential)?, open(Calls::Concurrent)?];
-        Ok(Self { profile, places, caches, made: Default::default() })
+        Ok(Self { profile, places, caches, made: Default::default(), making: Mutex::default() })
     }
 
     /// The compiled artifacts of one kind of machine code.
@@ -76,22 +79,28 @@ impl Tiers {
         if let Some(tier) = made.get() {
             return Ok(tier);
         }
+        // Two may come first at once, and an engine is too much address space to make in vain.
+        let _one = self.making.lock();
+        if let Some(tier) = made.get() {
+            return Ok(tier);
+        }
         let engine = engine::runner(self.profile, kind, self.places)?;
         let shelf = Shelf::new(engine.clone(), kind, node::LOADED).map_err(internal)?;
         ticker.add(engine.clone());
         tracing::debug!(?kind, "a tier is made");
-        // Two may come first at once; one of the tiers is dropped again.
         Ok(made.get_or_init(|| Tier { engine, shelf }))
     }
 }
 
-/// Who may still enter a tier whose places keep their pages: what stays in memory when all are gone
-/// is bounded by it.
+/// Who may still enter a tier whose places keep their pages.
 pub(crate) struct Room {
     places: Option<Arc<Semaphore>>,
+    /// Whether it is worth waiting for a place.
+    waits: bool,
+    /// How many of those inside wait for something themselves.
+    resting: AtomicU32,
     /// How many have left.
     left: AtomicU64,
-    waits: bool,
 }
 
 /// Held by a guest that is in.
@@ -102,25 +111,44 @@ type Permit = OwnedSemaphorePermit;
 impl Room {
     pub(crate) fn of(cleaning: Cleaning) -> Arc<Self> {
         let places = cleaning.places().map(|places| Arc::new(Semaphore::new(places as usize)));
-        Arc::new(Self { places, left: AtomicU64::new(0), waits: cleaning.waits() })
+        let (resting, left) = (AtomicU32::new(0), AtomicU64::new(0));
+        Arc::new(Self { places, waits: cleaning.waits(), resting, left })
     }
 
-    /// `None` when there is no place and nobody seems to leave soon.
-    pub(crate) async fn enter(self: &Arc<Self>) -> Option<Entered> {
+    /// Whether it is worth waiting for a place in it.
+    pub(crate) const fn waits(&self) -> bool {
+        self.waits
+    }
+
+    /// Whether it can be full.
+    pub(crate) const fn is_bounded(&self) -> bool {
+        self.places.is_some()
+    }
+
+    /// `None` when there is no place and none is to be had soon.
+    pub(crate) async fn enter(self: &Arc<Self>, settlement: &Settlement) -> Option<Entered> {
         let Some(places) = &self.places else { return Some(Entered(Arc::clone(self), None)) };
         let permit = match Arc::clone(places).try_acquire_owned() {
             Ok(permit) => permit,
-            Err(_) if self.waits => self.wait(places).await?,
+            Err(_) if self.waits => {
+                let since = clock::now();
+                let permit = self.wait(places).await;
+                settlement.queue_ns.fetch_add(nanos(clock::now() - since), Relaxed);
+                permit?
+            }
             Err(_) => return None,
         };
         Some(Entered(Arc::clone(self), Some(permit)))
     }
 
-    /// Waits as long as guests keep leaving. Those who compute do; those who wait for something do
-    /// not.
+    /// Waits as long as those inside compute and keep leaving: the processor is what is short
+    /// then. One that waits for something itself holds a place without need of it.
     async fn wait(&self, places: &Arc<Semaphore>) -> Option<Permit> {
         let mut permit = pin!(Arc::clone(places).acquire_owned());
-        loop {
+        for _ in 0..TURNS {
+            if self.resting.load(Relaxed) > 0 {
+                return None;
+            }
             let before = self.left.load(Relaxed);
             match clock::timeout(PATIENCE, &mut permit).await {
                 Ok(permit) => return permit.ok(),
@@ -128,11 +156,23 @@ impl Room {
                 Err(_) => {}
             }
         }
+        None
+    }
+
+    /// Notes that one of those inside waits for something, or does so no more.
+    pub(crate) fn rest(&self, begins: bool) {
+        if begins {
+            self.resting.fetch_add(1, Relaxed);
+        } else {
+            self.resting.fetch_sub(1, Relaxed);
+        }
     }
 }
 
 /// A guest that computes is done within so much time, mostly.
 const PATIENCE: Duration = Duration::from_millis(20);
+/// Nobody waits longer than so many times that.
+const TURNS: u32 = 25;
 
 impl Drop for Entered {
     fn drop(&mut self) {
@@ -147,32 +187,58 @@ fn internal(error: wasmtime::Error) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alula_types::{FunctionName, InvocationId};
+    use futures_util::poll;
+
+    struct Nowhere;
+
+    impl alula_types::usage::UsageSink for Nowhere {
+        fn record(&self, _record: alula_types::UsageRecord) {}
+    }
+
+    fn settlement() -> Arc<Settlement> {
+        let name = FunctionName::parse("f").expect("a name");
+        Settlement::open(InvocationId::from_parts(1, 1), name, clock::now, Arc::new(Nowhere))
+    }
+
+    async fn filled(cleaning: Cleaning) -> (Arc<Room>, Vec<Entered>) {
+        let room = Room::of(cleaning);
+        let mut inside = Vec::new();
+        for _ in 0..cleaning.places().expect("bounded") {
+            inside.push(room.enter(&settlement()).await.expect("room"));
+        }
+        (room, inside)
+    }
 
     #[tokio::test]
     async fn a_tier_that_keeps_pages_takes_so_many_guests_and_no_more() {
         for cleaning in [Cleaning::Copied, Cleaning::LargeCopied] {
-            let room = Room::of(cleaning);
-            let mut inside = Vec::new();
-            for _ in 0..cleaning.places().expect("bounded") {
-                inside.push(room.enter().await.expect("room"));
-            }
-            assert!(room.enter().await.is_none(), "one too many");
+            let (room, mut inside) = filled(cleaning).await;
+            assert!(room.enter(&settlement()).await.is_none(), "one too many");
             inside.pop();
-            assert!(room.enter().await.is_some(), "one has left");
+            assert!(room.enter(&settlement()).await.is_some(), "one has left");
         }
     }
 
     #[tokio::test]
     async fn who_finds_a_tier_of_large_guests_full_enters_when_one_leaves() {
-        let room = Room::of(Cleaning::LargeCopied);
-        let mut inside = Vec::new();
-        for _ in 0..Cleaning::LargeCopied.places().expect("bounded") {
-            inside.push(room.enter().await.expect("room"));
-        }
-        let mut waiting = pin!(room.enter());
-        assert!(futures_util::poll!(&mut waiting).is_pending());
+        let (room, mut inside) = filled(Cleaning::LargeCopied).await;
+        let account = settlement();
+        let mut waiting = pin!(room.enter(&account));
+        assert!(poll!(&mut waiting).is_pending());
         inside.pop();
         assert!(waiting.await.is_some());
+        assert!(account.queue_ns.load(Relaxed) > 0, "the wait is metered");
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_those_who_wait_themselves() {
+        let (room, _inside) = filled(Cleaning::LargeCopied).await;
+        room.rest(true);
+        let account = settlement();
+        assert!(poll!(pin!(room.enter(&account))).is_ready());
+        room.rest(false);
+        assert!(poll!(pin!(room.enter(&account))).is_pending());
     }
 
     #[tokio::test]
@@ -180,7 +246,7 @@ mod tests {
         let room = Room::of(Cleaning::Released);
         let mut inside = Vec::new();
         for _ in 0..10_000 {
-            inside.push(room.enter().await.expect("room"));
+            inside.push(room.enter(&settlement()).await.expect("room"));
         }
     }
 }

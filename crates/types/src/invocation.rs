@@ -35,18 +35,27 @@ pub struct Invocation {
 /// Room for one invocation: whatever must be held while its guest works, released on drop.
 #[derive(Default)]
 #[must_use]
-pub struct Place(Option<Box<dyn Send + Sync>>);
+pub struct Place {
+    function: Option<Box<dyn Send + Sync>>,
+    node: Option<Box<dyn Send + Sync>>,
+}
 
 impl Place {
-    /// Holds something until the guest's last work ends.
-    pub fn holding(permit: impl Send + Sync + 'static) -> Self {
-        Self(Some(Box::new(permit)))
+    /// Holds the function's share until the guest's last work ends, and the node's until its
+    /// instance has been cleaned up too.
+    pub fn holding(function: impl Send + Sync + 'static, node: impl Send + Sync + 'static) -> Self {
+        Self { function: Some(Box::new(function)), node: Some(Box::new(node)) }
+    }
+
+    /// The guest works no more: another invocation of its function may begin.
+    pub fn worked(&mut self) {
+        self.function = None;
     }
 }
 
 impl std::fmt::Debug for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.0.is_some() { "Place(held)" } else { "Place(none)" })
+        f.write_str(if self.node.is_some() { "Place(held)" } else { "Place(none)" })
     }
 }
 

@@ -10,17 +10,21 @@ use crate::build::plain;
 /// itself.
 pub(crate) fn fault_page(function: &FunctionName, fault: &Fault) -> Arc<FaultPage> {
     let fault = plain(fault);
-    let (first, rest) = fault.detail.split_once('\n').unwrap_or((&fault.detail, ""));
+    // One line is a heading; what a compiler says stays as it is, because its columns tell where.
+    let (heading, output) = match fault.detail.trim_end() {
+        detail if detail.contains('\n') => (fault.code.row().title, detail),
+        detail => (detail, ""),
+    };
     let html = format!(
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\">\
          <meta http-equiv=\"refresh\" content=\"2\"><title>{function}: {code}</title>\
          <style>{STYLE}</style>\n<main><p class=\"code\">{code} · {function}</p>\n\
-         <h1>{first}</h1>\n{output}<p>{advice}</p></main></html>\n",
+         <h1>{heading}</h1>\n{output}<p>{advice}</p></main></html>\n",
         function = escape(function.as_str()),
         code = fault.code.name(),
-        first = escape(first),
-        output = match rest.trim() {
+        heading = escape(heading),
+        output = match output {
             "" => String::new(),
             output => format!("<pre>{}</pre>\n", escape(output)),
         },
@@ -59,11 +63,13 @@ mod tests {
     #[test]
     fn the_compilers_words_are_shown_as_text() {
         let name = FunctionName::parse("shop").unwrap();
-        let detail = "`make` failed:\n\x1b[31merror\x1b[0m: Vec<u8> & <script>alert(1)</script>";
+        let detail =
+            "`make` failed:\n   8 | \x1b[31merror\x1b[0m: Vec<u8> & <script>alert(1)</script>";
         let page = fault_page(&name, &Fault::new(Code::BuildFailed, detail));
         let html = String::from_utf8(page.html.to_vec()).unwrap();
         assert!(html.contains("error: Vec&lt;u8&gt; &amp; &lt;script&gt;"), "{html}");
         assert!(!html.contains("<script"), "{html}");
+        assert!(html.contains("<pre>`make` failed:\n   8 |"), "{html}");
         assert!(!html.contains('\x1b') && !page.fault.detail.contains('\x1b'), "{html}");
     }
 }

@@ -37,7 +37,8 @@ pub(crate) struct Scope {
 impl Scope {
     /// The scope of an app in a folder.
     pub(crate) fn of(dir: &Path, manifest: &Manifest) -> Self {
-        let mut scope = Self { roots: vec![dir.to_path_buf()], ..Self::default() };
+        let mut scope =
+            Self { roots: vec![dir.to_path_buf()], ignored: own_output(), ..Self::default() };
         for function in manifest.functions.values() {
             if let Source::Component(path) = &function.source {
                 let path = dir.join(path);
@@ -102,7 +103,19 @@ fn is_of_interest(name: &str) -> bool {
     }
     // Editors keep backups and swap files beside the file: `a~`, `.a.swp`, `#a#`, `4913`.
     let temporary = name.ends_with('~') || name.starts_with('#') || name == "4913";
-    !name.starts_with('.') && !temporary && !LEFT_OUT.contains(&name)
+    // A log is written to when something happened, and must not be why something happens.
+    let log = name.ends_with(".log");
+    !name.starts_with('.') && !temporary && !log && !LEFT_OUT.contains(&name)
+}
+
+/// The files that this program's own output goes to: a round that is told there must not begin the
+/// next one.
+fn own_output() -> Vec<PathBuf> {
+    // Where there is no such folder, nothing is known of them.
+    ["/proc/self/fd/1", "/proc/self/fd/2"]
+        .iter()
+        .filter_map(|fd| std::fs::read_link(fd).ok())
+        .collect()
 }
 
 /// The part of a glob before its first wildcard, cut at a slash.
@@ -212,6 +225,7 @@ mod tests {
             ".alula/good/f.wasm",
             "src/.lib.rs.swp",
             "src/lib.rs~",
+            "dev.log",
             "4913",
             "out/f.wasm",
             "public/a.css",

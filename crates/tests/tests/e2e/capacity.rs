@@ -91,7 +91,7 @@ fn more_guests_than_the_quick_places_are_served_all_the_same() {
     // As many as fit into the tier that keeps its pages, and as many again.
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     let asked: Vec<_> =
-        (0..cores * 16).map(|_| std::thread::spawn(|| ask("plain", "sleep&ms=400"))).collect();
+        (0..cores * 16).map(|_| std::thread::spawn(|| ask("swarm", "sleep&ms=400"))).collect();
     for thread in asked {
         let answer = thread.join().unwrap();
         assert_eq!((answer.status, answer.text().as_str()), (200, "slept\n"));
@@ -102,7 +102,7 @@ fn more_guests_than_the_quick_places_are_served_all_the_same() {
 fn a_function_that_grew_is_fresh_again_in_another_tier() {
     for _ in 0..3 {
         // It moves after the first time; what it held is gone each time.
-        assert_eq!(ask("plain", "allocate&mib=24").status, 200);
-        assert_eq!(ask("plain", "count").text(), "1\n");
+        assert_eq!(ask("grower", "allocate&mib=24").status, 200);
+        assert_eq!(ask("grower", "count").text(), "1\n");
     }
 }

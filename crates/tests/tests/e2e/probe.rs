@@ -33,6 +33,8 @@ const FUNCTIONS: &[(&str, Guest, &str)] = &[
     ("roomy", Guest::Http, "instances = { max = 4 }\nqueue = 0"),
     ("patient", Guest::Http, "instances = { max = 1 }"),
     ("crowded", Guest::Http, "instances = { max = 1 }\nqueue = 0"),
+    ("swarm", Guest::Http, ""),
+    ("grower", Guest::Http, ""),
     ("leaky", Guest::Http, "reuse = 'warm'\ninstances = { max = 1 }"),
     ("fragile", Guest::Http, "reuse = 'warm'\ninstances = { max = 1 }"),
     ("leaver", Guest::Http, ""),
