@@ -16,6 +16,7 @@ mod engine;
 mod function;
 mod guest;
 mod inspect;
+mod interfaces;
 mod js;
 mod loaded;
 mod logs;

@@ -20,10 +20,9 @@ use wasmtime_wasi_http::p3::bindings::ServicePre as P3Pre;
 
 use crate::cache::{Cache, Entry};
 use crate::cgi::{self, ModuleGuest};
-use crate::client;
-use crate::command::network;
 use crate::engine::Calls;
 use crate::guest::Guest;
+use crate::interfaces;
 use crate::js;
 use crate::tier::{Kind, Room};
 
@@ -190,20 +189,10 @@ fn entrance(pre: InstancePre<Guest>, contract: Contract) -> wasmtime::Result<Ent
     })
 }
 
-/// Everything a guest may import. What it may reach with it is decided call by call.
+/// Everything a served guest may import.
 fn linker(engine: &Engine, calls: Calls) -> wasmtime::Result<Linker<Guest>> {
-    let mut linker = Linker::new(engine);
-    // What follows puts some entries of ours in the place of the engine's.
-    linker.allow_shadowing(true);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    network::link_two(&mut linker)?;
-    client::link_two(&mut linker)?;
+    let mut linker = interfaces::linker(engine, calls)?;
     if calls == Calls::Concurrent {
-        wasmtime_wasi::p3::add_to_linker(&mut linker)?;
-        wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
-        network::link_three(&mut linker)?;
-        client::link_three(&mut linker)?;
         js::link(&mut linker)?;
     }
     Ok(linker)

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use alula_policy::NetGrants;
-use alula_types::{Code, Fault};
-use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+use alula_types::Fault;
+use wasmtime_wasi::WasiCtxBuilder;
 
 use crate::command::Dir;
 use crate::command::network::{self, Network};
@@ -23,13 +23,7 @@ pub struct Reach {
 impl Reach {
     /// Gives it all to an instance. The network is what checks its sockets from now on.
     pub(crate) fn give(&self, wasi: &mut WasiCtxBuilder) -> Result<Option<Arc<Network>>, Fault> {
-        for dir in &self.dirs {
-            let permissions = if dir.read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
-            wasi.preopened_dir(&dir.host, &dir.guest, permissions).map_err(|error| {
-                let text = format!("opening the folder `{}`: {error:#}", dir.host.display());
-                Fault::new(Code::FileRefused, text).hint("`--dir` takes folders that exist")
-            })?;
-        }
+        self.dirs.iter().try_for_each(|dir| dir.give(wasi))?;
         Ok(network::grant(wasi, self.net.as_ref()))
     }
 }

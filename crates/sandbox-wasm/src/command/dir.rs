@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use alula_types::{Code, Fault};
+use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+
 /// A folder given to the guest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dir {
@@ -11,6 +14,18 @@ pub struct Dir {
     pub guest: String,
     /// Whether the guest may only read.
     pub read_only: bool,
+}
+
+impl Dir {
+    /// Opens it for a guest.
+    pub(crate) fn give(&self, wasi: &mut WasiCtxBuilder) -> Result<(), Fault> {
+        let permissions = if self.read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
+        let opened = wasi.preopened_dir(&self.host, &self.guest, permissions);
+        opened.map(drop).map_err(|error| {
+            let text = format!("opening the folder `{}`: {error:#}", self.host.display());
+            Fault::new(Code::FileRefused, text).hint("`--dir` takes folders that exist")
+        })
+    }
 }
 
 /// Reads `HOST::GUEST[:ro]`. Without `::GUEST` the guest finds the folder under the host's own

@@ -9,13 +9,12 @@ use wasmtime_wasi::{p2, p3};
 
 use super::filesystem;
 use super::kept;
-use super::network;
 use super::preview1;
 use super::state::{ModuleState, State};
 use super::{Options, ending};
-use crate::client;
 use crate::engine::{self, Calls, Profile};
 use crate::inspect::{self, Form};
+use crate::interfaces;
 
 /// Runs the command; the result is its exit code.
 pub(super) async fn execute(options: Options) -> Result<u8, Fault> {
@@ -71,7 +70,7 @@ async fn component(
     }
     let mut store = Store::new(engine, State::new(options)?);
     store.limiter(|state| &mut state.limits);
-    let linker = interfaces(engine, calls, store.data().network.is_some()).map_err(internal)?;
+    let linker = linker(engine, calls).map_err(internal)?;
     let pre = linker.instantiate_pre(&component).map_err(|error| {
         // The imports are of known interfaces, so one of them has a function or a type we do not
         // offer.
@@ -103,29 +102,11 @@ async fn run_three(store: &mut Store<State>, pre: component::InstancePre<State>)
 
 /// Everything a command may import, whether granted or not: what is not granted is refused when it
 /// is used, because the common language runtimes import all of it.
-fn interfaces(
-    engine: &Engine,
-    calls: Calls,
-    checked: bool,
-) -> wasmtime::Result<component::Linker<State>> {
-    let mut linker = component::Linker::new(engine);
-    // What follows puts some entries of ours in the place of the engine's.
-    linker.allow_shadowing(true);
-    p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    client::link_two(&mut linker)?;
+fn linker(engine: &Engine, calls: Calls) -> wasmtime::Result<component::Linker<State>> {
+    let mut linker = interfaces::linker(engine, calls)?;
     filesystem::link_two(&mut linker)?;
-    if checked {
-        network::link_two(&mut linker)?;
-    }
     if calls == Calls::Concurrent {
-        p3::add_to_linker(&mut linker)?;
-        wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
-        client::link_three(&mut linker)?;
         filesystem::link_three(&mut linker)?;
-        if checked {
-            network::link_three(&mut linker)?;
-        }
     }
     Ok(linker)
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use alula_capability::CallContext;
 use alula_policy::Grants;
 use alula_rt::{clock, random};
-use alula_types::{Code, Fault, FunctionName, Principal};
+use alula_types::{Fault, FunctionName, Principal};
 use wasmtime::component::ResourceTable;
 use wasmtime::{StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::Options;
@@ -104,13 +104,7 @@ fn wasi(options: &Options) -> Result<WasiCtxBuilder, Fault> {
     let name = options.file.file_name().unwrap_or_default();
     wasi.arg(name.to_string_lossy()).args(&options.args);
     wasi.envs(&last_of_each(&options.env));
-    for dir in &options.dirs {
-        let permissions = if dir.read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
-        wasi.preopened_dir(&dir.host, &dir.guest, permissions).map_err(|error| {
-            let text = format!("opening the folder `{}`: {error:#}", dir.host.display());
-            Fault::new(Code::FileRefused, text).hint("`--dir` takes folders that exist")
-        })?;
-    }
+    options.dirs.iter().try_for_each(|dir| dir.give(&mut wasi))?;
     Ok(wasi)
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use alula_tests::guests::Guest;
 use alula_tests::program::{Finished, command, finish, run};
@@ -17,6 +17,13 @@ fn alula(flags: &[&str], guest: Guest, args: &[&str]) -> Command {
 
 fn ran(flags: &[&str], guest: Guest, args: &[&str]) -> Finished {
     finish(&mut alula(flags, guest, args))
+}
+
+/// A guest that passes on what it reads, with all its streams in our hands.
+fn piped(guest: Guest) -> Child {
+    let mut cat = alula(&[], guest, &["cat"]);
+    cat.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    cat.spawn().expect("the program starts")
 }
 
 #[track_caller]
@@ -62,12 +69,7 @@ fn a_crash_is_134_with_a_message() {
 fn the_streams_are_passed_through() {
     let input: Vec<u8> = (0..200_000_u32).flat_map(|n| format!("{n}\n").into_bytes()).collect();
     for guest in COMMANDS {
-        let mut child = alula(&[], guest, &["cat"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+        let mut child = piped(guest);
         let mut stdin = child.stdin.take().expect("it is piped");
         let theirs = input.clone();
         let writing = std::thread::spawn(move || stdin.write_all(&theirs));
@@ -179,12 +181,7 @@ fn what_cannot_be_run_is_told_without_a_crash() {
 #[test]
 fn an_interrupted_command_ends_with_130() {
     for guest in [Guest::Command, Guest::CommandP1] {
-        let mut child = alula(&[], guest, &["cat"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+        let mut child = piped(guest);
         // What comes back shows that the guest runs and waits for more.
         let mut stdin = child.stdin.take().expect("it is piped");
         stdin.write_all(b"x\n").expect("the guest reads");
